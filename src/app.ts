@@ -1,0 +1,81 @@
+import bodyParser from 'body-parser';
+import cors from 'cors';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import helmet from 'helmet';
+import morgan from 'morgan';
+import { safeText } from './safe-text.js';
+import { Refusal, webhook, type WebhookOptions } from './webhook.js';
+
+/** The longest error sentence, in characters: with the headers, no answer may reach 1024 bytes. */
+const MAX_ERROR_LENGTH = 200;
+
+/** What body-parser's errors mean to who sent the request, where its own words do not say what is expected. */
+const BODY_ERRORS: Record<string, string> = {
+  'entity.too.large': 'The body is over 100 KiB, the most that is read',
+  'encoding.unsupported': 'Content-Encoding must be gzip, deflate or br, or be left out',
+};
+
+export interface AppOptions extends WebhookOptions {
+  /** The value of Access-Control-Allow-Origin. */
+  corsOrigin: string;
+}
+
+/** The receiver: POST /webhook, GET /healthz, and every refusal as JSON `{ "error": "…" }`. Nothing listens yet. */
+export function createApp({ corsOrigin, ...options }: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by').disable('etag');
+  // Of helmet's headers those that mean something for an API: all of them are 640 bytes of the 1024 that an answer has.
+  app.use(
+    helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
+      crossOriginOpenerPolicy: false,
+      crossOriginResourcePolicy: false,
+      originAgentCluster: false,
+      xDnsPrefetchControl: false,
+      xDownloadOptions: false,
+      xPermittedCrossDomainPolicies: false,
+      xXssProtection: false,
+    }),
+  );
+  // Fixed lists: cors would otherwise send back whatever headers a preflight asks for, of any length.
+  app.use(
+    cors({
+      origin: corsOrigin,
+      methods: 'POST',
+      allowedHeaders: ['Content-Type', 'Validation-Token', 'Verification-Token'],
+      exposedHeaders: 'Validation-Token',
+    }),
+  );
+  app.get('/healthz', (_req, res) => void res.json({ status: 'ok' }));
+  // morgan escapes control characters and quotes in what it prints.
+  app.use(
+    morgan(':method :url :status :response-time[1] ms ":user-agent"', {
+      stream: { write: (line) => options.say(line.trimEnd()) },
+    }),
+  );
+  app
+    .route('/webhook')
+    // Any content type: a handshake's does not matter, its body is empty.
+    .post(bodyParser.raw({ type: () => true, limit: '100kb' }), webhook(options))
+    .all((req, res) => {
+      res.setHeader('Allow', 'POST');
+      throw new Refusal(405, `${req.method} is not served here: handshakes and notifications are sent with POST`);
+    });
+  app.use(() => {
+    throw new Refusal(404, 'Nothing is served at this path: handshakes and notifications go to POST /webhook');
+  });
+  app.use(refuse(options.say));
+  return app;
+}
+
+/** Answers an error: as it says where it was foreseen, otherwise 500, with the details on stderr alone. */
+function refuse(say: (line: string) => void): ErrorRequestHandler {
+  return (error: { status?: number; type?: string; message?: string; stack?: string }, _req, res, _next) => {
+    const foreseen = error.status !== undefined && error.status !== 500;
+    if (!foreseen) say(`Unforeseen error: ${error.stack ?? String(error)}`);
+    const message = foreseen
+      ? (BODY_ERRORS[error.type ?? ''] ?? error.message ?? '')
+      : 'Unforeseen error: the log of the receiver has the details';
+    res.status(error.status ?? 500).json({ error: safeText(message).slice(0, MAX_ERROR_LENGTH) });
+  };
+}

@@ -1,0 +1,13 @@
+// C0, DEL and C1 move a terminal's cursor or colour it; U+2028 and U+2029 end a line for some readers; the rest reorder
+// what is read (https://trojansource.codes): implicit and explicit bidirectional marks, embeddings, overrides, isolates.
+// oxlint-disable-next-line no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
+ * Makes text from outside safe for a terminal and for one line of a log.
+ *
+ * What is unsafe comes out as a JSON escape (`\u001b`), so JSON stays the same JSON: only inside a string could it stand.
+ */
+export function safeText(text: string): string {
+  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
