@@ -3,7 +3,7 @@ import { safeText } from './safe-text.js';
 import { summary } from './voicemail.js';
 
 /** How long an event may take to be written before its notification is refused: RingCentral waits 3000 ms in all. */
-const WRITE_TIMEOUT_MS = 2000;
+const WRITE_TIMEOUT_MS = 1500;
 /** How many uuids are remembered. */
 const REMEMBERED = 10_000;
 /** Deeper levels of a payload are indented as far as this one, or 100 KiB of brackets would become gigabytes of tabs. */
@@ -19,6 +19,9 @@ export interface Notification {
 }
 
 export type LogFormat = 'pretty' | 'json';
+
+/** An event that is not in the log, or not known to be. The message says why. */
+export class NotLogged extends Error {}
 
 /** Where events go: each once, each in one write, as one JSON object a line or laid out for a person. */
 export class EventLog {
@@ -37,8 +40,8 @@ export class EventLog {
   /**
    * Logs an event whose uuid is not among the last 10,000 that were logged.
    *
-   * Resolves when the operating system has it: to false where it had it before. Rejects where it could not be written
-   * (with the reason), or not in 2000 ms: it may still be written later, and then counts as logged.
+   * Resolves when the operating system has it: to false where it had it before. Rejects with NotLogged where it could not
+   * be written, or not in 1500 ms: then it may still be written later, and counts as logged from there on.
    */
   async log(notification: Notification): Promise<boolean> {
     const { uuid } = notification;
@@ -53,13 +56,13 @@ export class EventLog {
     const text = this.#format === 'json' ? oneLine(notification.json) : forPerson(notification);
     const written = new Promise<void>((resolve, reject) => {
       const timeout = setTimeout(
-        () => reject(new Error(`stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`)),
+        () => reject(new NotLogged(`stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`)),
         WRITE_TIMEOUT_MS,
       );
       this.#writer.write(text, (error) => {
         clearTimeout(timeout);
         if (uuid !== undefined) this.#underWay.delete(uuid);
-        if (error) return reject(error);
+        if (error) return reject(new NotLogged(error.message));
         if (uuid !== undefined) this.#remember(uuid);
         resolve();
       });

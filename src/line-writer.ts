@@ -1,8 +1,9 @@
-import { write } from 'node:fs';
+import { fstatSync, write, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-const writeTo = promisify(write);
+const writeInThread = async (fd: number, bytes: Buffer, offset: number) =>
+  (await promisify(write)(fd, bytes, offset)).bytesWritten;
 
 /** What may wait, in characters. Beyond it lines are refused, so a reader that stopped costs a bounded amount of memory. */
 const MAX_WAITING = 4 * 1024 * 1024;
@@ -14,7 +15,9 @@ const RETRY_MS = 50;
 const GONE = new Set(['EPIPE', 'EIO', 'ECONNRESET']);
 
 interface Line {
-  bytes: Buffer;
+  text: string;
+  /** How many bytes of it are out already. */
+  written: number;
   /** Called once: without an error when the operating system has the whole line, with one when it never will. */
   done: (error?: Error) => void;
 }
@@ -28,6 +31,7 @@ interface Line {
  */
 export class LineWriter {
   readonly #fd: number;
+  readonly #write: typeof writeSync | typeof writeInThread;
   readonly #onGone: (error: Error) => void;
   #waiting: Line[] = [];
   #waitingSize = 0;
@@ -35,6 +39,7 @@ export class LineWriter {
 
   constructor(fd: number, onGone: (error: Error) => void = () => {}) {
     this.#fd = fd;
+    this.#write = fstatSync(fd).isFile() ? writeSync : writeInThread;
     this.#onGone = onGone;
   }
 
@@ -46,15 +51,15 @@ export class LineWriter {
   /**
    * Writes `text` and a line feed.
    *
-   * `done` is called once: without an error when the operating system has the whole line; with one, the operating
+   * `done` is called once, later: without an error when the operating system has the whole line; with one, the operating
    * system's or one saying that too many lines wait, when it never will.
    */
   write(text: string, done: Line['done'] = () => {}): void {
     if (this.#waitingSize > MAX_WAITING) {
-      done(new Error('too many lines wait for a reader that has stopped'));
+      queueMicrotask(() => done(new Error('too many lines wait for a reader that has stopped')));
       return;
     }
-    this.#waiting.push({ bytes: Buffer.from(`${text}\n`), done });
+    this.#waiting.push({ text: `${text}\n`, written: 0, done });
     this.#waitingSize += text.length + LINE_OVERHEAD;
     if (!this.#busy) {
       this.#busy = true;
@@ -68,39 +73,38 @@ export class LineWriter {
       const lines = this.#waiting;
       this.#waiting = [];
       this.#waitingSize = 0;
-      const unfinished = await this.#writeOut(lines);
-      if (unfinished.length > 0) {
-        this.#waiting.unshift(...unfinished);
-        await sleep(RETRY_MS);
+      const bytes = Buffer.from(lines.map(({ text }) => text).join(''));
+      let written = lines[0]?.written ?? 0;
+      try {
+        while (written < bytes.length) written += await this.#write(this.#fd, bytes, written);
+      } catch (error) {
+        await this.#recover(lines, written, error as NodeJS.ErrnoException);
+        continue;
       }
+      for (const { done } of lines) done();
     }
     this.#busy = false;
   }
 
-  /** Writes lines and tells each how it went, but for those it returns: they must be tried again, before all others. */
-  async #writeOut(lines: Line[]): Promise<Line[]> {
-    const bytes = Buffer.concat(lines.map((line) => line.bytes));
-    let written = 0;
-    let failure: NodeJS.ErrnoException | undefined;
-    while (written < bytes.length && !failure) {
-      try {
-        written += (await writeTo(this.#fd, bytes, written)).bytesWritten;
-      } catch (error) {
-        failure = error as NodeJS.ErrnoException;
-      }
-    }
-    const gone = GONE.has(failure?.code ?? '');
-    const unfinished: Line[] = [];
-    for (const { bytes: line, done } of lines) {
+  /** Tells each line how it went, where `written` bytes of them are out, but for those that must be tried again. */
+  async #recover(lines: Line[], written: number, error: NodeJS.ErrnoException): Promise<void> {
+    const gone = GONE.has(error.code ?? '');
+    const again: Line[] = [];
+    for (const { text, done } of lines) {
+      const size = Buffer.byteLength(text);
       // A line of which a part is out (the disk filled up) must be finished, or the next one would be glued to it.
       // EAGAIN: another process made this file non-blocking, and it is full.
-      if (written >= line.length) done();
-      else if (!gone && (written > 0 || failure?.code === 'EAGAIN'))
-        unfinished.push({ bytes: line.subarray(Math.max(written, 0)), done });
-      else done(failure);
-      written -= line.length;
+      if (written >= size) done();
+      else if (!gone && (written > 0 || error.code === 'EAGAIN'))
+        again.push({ text, written: Math.max(written, 0), done });
+      else done(error);
+      written -= size;
     }
-    if (failure && gone) this.#onGone(failure);
-    return unfinished;
+    if (gone) return this.#onGone(error);
+    if (again.length > 0) {
+      this.#waiting.unshift(...again);
+      this.#waitingSize += again.reduce((size, { text }) => size + text.length + LINE_OVERHEAD, 0);
+      await sleep(RETRY_MS);
+    }
   }
 }

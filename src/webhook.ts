@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
-import type { EventLog, Notification } from './event-log.js';
+import { NotLogged, type EventLog, type Notification } from './event-log.js';
 
 /** RingCentral takes answers under this many bytes, headers included (Developer Guide, "Creating Webhooks"). */
 const MAX_ANSWER_BYTES = 1024;
@@ -63,7 +63,8 @@ export function webhook({ eventLog, verificationToken, say }: WebhookOptions): R
     try {
       isNew = await eventLog.log(notification);
     } catch (error) {
-      say(`A notification was not logged: ${(error as Error).message}`);
+      if (!(error instanceof NotLogged)) throw error;
+      say(`A notification was refused, it could not be logged: ${error.message}`);
       throw new Refusal(503, 'The event could not be written to the log: send it again');
     }
     if (!isNew) say(`Event ${notification.uuid} came again: logged once`);
