@@ -1,6 +1,12 @@
 import bodyParser from 'body-parser';
 import cors from 'cors';
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import helmet from 'helmet';
 import morgan from 'morgan';
 import { safeText } from './safe-text.js';
@@ -48,12 +54,7 @@ export function createApp({ corsOrigin, ...options }: AppOptions): Express {
     }),
   );
   app.get('/healthz', (_req, res) => void res.json({ status: 'ok' }));
-  // morgan escapes control characters and quotes in what it prints.
-  app.use(
-    morgan(':method :url :status :response-time[1] ms ":user-agent"', {
-      stream: { write: (line) => options.say(line.trimEnd()) },
-    }),
-  );
+  app.use(accessLog(options.say));
   app
     .route('/webhook')
     // Any content type: a handshake's does not matter, its body is empty.
@@ -67,6 +68,24 @@ export function createApp({ corsOrigin, ...options }: AppOptions): Express {
   });
   app.use(refuse(options.say));
   return app;
+}
+
+morgan.token<Request, Response>('elapsed', (_req, res) => {
+  return (performance.now() - Number(res.locals['arrivedAt'])).toFixed(1);
+});
+
+/**
+ * Says one line for each request once it is answered or given up; morgan escapes control characters in it. To learn that
+ * by itself, morgan patches each response, which took a quarter of all time: here it is told, and logs immediately.
+ */
+function accessLog(say: (line: string) => void): RequestHandler {
+  const stream = { write: (line: string) => say(line.trimEnd()) };
+  const log = morgan<Request, Response>(':method :url :status :elapsed ms ":user-agent"', { immediate: true, stream });
+  return (req, res, next) => {
+    res.locals['arrivedAt'] = performance.now();
+    res.on('close', () => log(req, res, () => {}));
+    next();
+  };
 }
 
 /** Answers an error: as it says where it was foreseen, otherwise 500, with the details on stderr alone. */

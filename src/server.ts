@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { createApp } from './app.js';
 import { EventLog } from './event-log.js';
+import { Failure } from './failure.js';
 import { LineWriter } from './line-writer.js';
 import { safeText } from './safe-text.js';
-import { readEnvironment, receiverSettings, SettingsError, type ReceiverSettings } from './settings.js';
+import { readEnvironment, receiverSettings, type ReceiverSettings } from './settings.js';
 
 /** How long a request may take to arrive, in milliseconds: a slow sender holds a connection no longer. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -113,7 +114,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 try {
   start(receiverSettings(readEnvironment()));
 } catch (error) {
-  if (!(error instanceof SettingsError)) throw error;
+  if (!(error instanceof Failure)) throw error;
   say(error.message);
   void exit(1);
 }

@@ -1,20 +1,18 @@
 import { createHmac } from 'node:crypto';
 import { config } from 'dotenv';
 import type { LogFormat } from './event-log.js';
-
-/** Settings that cannot be used: the message names the variables and what they take, a line each. */
-export class SettingsError extends Error {}
+import { Failure } from './failure.js';
 
 type Environment = Record<string, string | undefined>;
 
 /**
  * What is set in the environment, and what `.env` in this folder adds to it. Variables without a value are left out.
  *
- * Throws a SettingsError where `.env` is there but cannot be read.
+ * Throws a Failure where `.env` is there but cannot be read.
  */
 export function readEnvironment(): Environment {
   const { error } = config({ quiet: true });
-  if (error && error.code !== 'ENOENT') throw new SettingsError(`.env cannot be read: ${error.message}`);
+  if (error && error.code !== 'ENOENT') throw new Failure(`.env cannot be read: ${error.message}`);
   return process.env;
 }
 
@@ -27,7 +25,7 @@ export interface ReceiverSettings {
   webhookAddress: string | undefined;
 }
 
-/** The settings of the receiver. Throws a SettingsError. */
+/** The settings of the receiver. Throws a Failure. */
 export function receiverSettings(env: Environment): ReceiverSettings {
   return {
     port: port(env),
@@ -64,12 +62,12 @@ function corsOrigin(env: Environment): string {
  * that there is (API reference, "WebhookDeliveryModeRequest").
  *
  * WEBHOOK_VERIFICATION_TOKEN, or else 43 characters derived from RINGCENTRAL_CLIENT_SECRET, which both programs know and
- * nobody else does; undefined where neither is set. Throws a SettingsError.
+ * nobody else does; undefined where neither is set. Throws a Failure.
  */
 export function verificationToken(env: Environment): string | undefined {
   const token = env['WEBHOOK_VERIFICATION_TOKEN'] || undefined;
   if (token !== undefined && !/^[\x21-\x7e]{1,255}$/.test(token))
-    throw new SettingsError('WEBHOOK_VERIFICATION_TOKEN takes 1 to 255 printable ASCII characters without spaces');
+    throw new Failure('WEBHOOK_VERIFICATION_TOKEN takes 1 to 255 printable ASCII characters without spaces');
   const secret = env['RINGCENTRAL_CLIENT_SECRET'];
   return (
     token ??
@@ -77,6 +75,93 @@ export function verificationToken(env: Environment): string | undefined {
   );
 }
 
-function bad(name: string, value: string, takes: string): SettingsError {
-  return new SettingsError(`${name} is ${JSON.stringify(value)}: it takes ${takes}`);
+function bad(name: string, value: string, takes: string): Failure {
+  return new Failure(`${name} is ${JSON.stringify(value)}: it takes ${takes}`);
+}
+
+/** How to log in: with a JWT, or with a password where the account still allows it (discontinued on 2024-03-31). */
+export type Login = { jwt: string } | { username: string; password: string; extension?: string };
+
+export interface RingCentralSettings {
+  server: string;
+  clientId: string;
+  clientSecret: string;
+  login: Login;
+}
+
+/** RingCentral's form for a new app, filled in: JWT login, and the two permissions that voicemail webhooks need. */
+const NEW_APP =
+  'https://developers.ringcentral.com/new-app?name=Voicemail+Webhook&grantType=PersonalJWT&public=false&type=ServerOther' +
+  '&permissions=SubscriptionWebhook,ReadMessages';
+
+/** The settings of all that logs in. Throws a Failure that names all that are missing, and where to get them. */
+export function ringCentralSettings(env: Environment): RingCentralSettings {
+  const server = httpUrl(env, 'RINGCENTRAL_SERVER', 'https://platform.ringcentral.com').origin;
+  const clientId = env['RINGCENTRAL_CLIENT_ID'];
+  const clientSecret = env['RINGCENTRAL_CLIENT_SECRET'];
+  const login = readLogin(env);
+  if (!clientId || !clientSecret || !login) {
+    const missing = [
+      !clientId && 'RINGCENTRAL_CLIENT_ID',
+      !clientSecret && 'RINGCENTRAL_CLIENT_SECRET',
+      !login && 'RINGCENTRAL_JWT',
+    ];
+    throw new Failure(
+      `Not set: ${missing.filter(Boolean).join(', ')}. Put them into .env (\`cp .env.example .env\`).\n` +
+        `The page of your app shows its client id and secret. To create one: ${NEW_APP}\n` +
+        'The JWT is yours: https://developers.ringcentral.com/console, your name at the top right, Credentials, Create JWT.',
+    );
+  }
+  for (const [name, value] of Object.entries({
+    RINGCENTRAL_CLIENT_ID: clientId,
+    RINGCENTRAL_CLIENT_SECRET: clientSecret,
+    RINGCENTRAL_JWT: 'jwt' in login ? login.jwt : '',
+  }))
+    if (/[^\x21-\x7e]/.test(value))
+      throw new Failure(`${name} takes what the developer console shows: no spaces, no special characters`);
+  return { server, clientId, clientSecret, login };
+}
+
+function readLogin(env: Environment): Login | undefined {
+  const jwt = env['RINGCENTRAL_JWT'];
+  if (jwt) return { jwt };
+  const [username, password] = [env['RINGCENTRAL_USERNAME'], env['RINGCENTRAL_PASSWORD']];
+  const extension = env['RINGCENTRAL_EXTENSION'];
+  return username && password ? { username, password, ...(extension && { extension }) } : undefined;
+}
+
+export interface AddressSettings {
+  port: number;
+  address: string | undefined;
+  ngrokApiUrl: string;
+}
+
+/** Where to find the receiver's public address. Throws a Failure. */
+export function addressSettings(env: Environment): AddressSettings {
+  return {
+    port: port(env),
+    address: env['WEBHOOK_ADDRESS'] || undefined,
+    ngrokApiUrl: httpUrl(env, 'NGROK_API_URL', 'http://127.0.0.1:4040').origin,
+  };
+}
+
+/** What to be told of. Throws a Failure. */
+export function eventFilters(env: Environment): string[] {
+  const value = env['WEBHOOK_EVENT_FILTERS'] || '/restapi/v1.0/account/~/extension/~/voicemail';
+  const filters = value.split(',').map((filter) => filter.trim());
+  if (!filters.every((filter) => /^\/restapi\/\S+$/.test(filter)))
+    throw bad('WEBHOOK_EVENT_FILTERS', value, 'event filters that start with /restapi/, separated by commas');
+  return filters;
+}
+
+function httpUrl(env: Environment, name: string, otherwise: string): URL {
+  const value = env[name] || otherwise;
+  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) throw bad(name, value, `a URL, such as ${otherwise}`);
+  return new URL(value);
+}
+
+/** What must never be shown, wherever it turns up. */
+export function secrets(env: Environment): string[] {
+  const values = ['CLIENT_SECRET', 'JWT', 'PASSWORD'].map((name) => env[`RINGCENTRAL_${name}`]);
+  return [...values, verificationToken(env)].filter((secret): secret is string => Boolean(secret));
 }

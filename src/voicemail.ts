@@ -1,7 +1,6 @@
 import type { Notification } from './event-log.js';
+import { fields, list, text } from './fields.js';
 import { safeText } from './safe-text.js';
-
-type Fields = Record<string, unknown>;
 
 /**
  * An event in one line for a person: local time, who called whom, how long, and how it stands.
@@ -15,21 +14,21 @@ export function summary({ event, timestamp, body }: Notification): string {
   if (message['type'] !== 'VoiceMail' && !event.endsWith('/voicemail')) return `${time}  ${safeText(event)}`;
   const recipients = list(message['to']).map((to) => party(fields(to)));
   const route = [`Voicemail from ${party(fields(message['from']), 'a withheld number')}`, recipients.join('; ')];
-  const priority = text(message['priority']);
-  const transcription = text(message['vmTranscriptionStatus']);
+  const priority = shown(message['priority']);
+  const transcription = shown(message['vmTranscriptionStatus']);
   const facts = [
     duration(message['attachments']),
-    text(message['readStatus'])?.toLowerCase(),
+    shown(message['readStatus'])?.toLowerCase(),
     priority === 'Normal' ? undefined : priority && `${priority.toLowerCase()} priority`,
-    transcription && `transcription ${transcription}`,
+    transcription === 'NotAvailable' ? undefined : transcription && `transcription ${transcription}`,
   ];
   return [time, route.filter(Boolean).join('  →  '), ...facts].filter((fact) => fact !== undefined).join('  ');
 }
 
-function party(who: Fields, withoutNumber?: string): string {
-  const extension = text(who['extensionNumber']);
-  const number = text(who['phoneNumber']) ?? (extension && `ext. ${extension}`) ?? withoutNumber;
-  return [text(who['name']), number, text(who['location'])].filter((part) => part !== undefined).join(', ');
+function party(who: Record<string, unknown>, withoutNumber?: string): string {
+  const extension = shown(who['extensionNumber']);
+  const number = shown(who['phoneNumber']) ?? (extension && `ext. ${extension}`) ?? withoutNumber;
+  return [shown(who['name']), number, shown(who['location'])].filter((part) => part !== undefined).join(', ');
 }
 
 function duration(attachments: unknown): string | undefined {
@@ -49,14 +48,8 @@ function localTime(timestamp: string | undefined): string {
   return day === now.toLocaleDateString('sv') ? time : `${day} ${time}`;
 }
 
-function fields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? safeText(value.trim()) : undefined;
+/** Text as it may be shown. */
+function shown(value: unknown): string | undefined {
+  const found = text(value);
+  return found && safeText(found.trim());
 }

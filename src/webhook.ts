@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
+import { fields } from './fields.js';
 import { NotLogged, type EventLog, type Notification } from './event-log.js';
 
 /** RingCentral takes answers under this many bytes, headers included (Developer Guide, "Creating Webhooks"). */
@@ -101,8 +102,7 @@ function readNotification(req: Request): Notification | undefined {
   } catch (error) {
     throw new Refusal(400, `The body is not JSON in UTF-8: ${(error as Error).message}`);
   }
-  if (typeof payload !== 'object' || payload === null || !('event' in payload)) return undefined;
-  const { event, uuid, timestamp, body: message }: Record<string, unknown> = { ...payload };
+  const { event, uuid, timestamp, body: message } = fields(payload);
   if (typeof event !== 'string') return undefined;
   const identifies = typeof uuid === 'string' && uuid.length <= MAX_UUID_LENGTH;
   return { json, event, uuid: identifies ? uuid : undefined, timestamp, body: message };

@@ -1,0 +1,229 @@
+import { parseArgs } from 'node:util';
+import { Failure } from '../src/failure.js';
+import { checkAddress, deliveryAddress, findAddress } from '../src/public-address.js';
+import { DISABLED_FILTERS } from '../src/ringcentral/advice.js';
+import { RingCentralError, Session } from '../src/ringcentral/session.js';
+import {
+  createSubscription,
+  deleteSubscription,
+  listSubscriptions,
+  type NewSubscription,
+  type Subscription,
+} from '../src/ringcentral/subscriptions.js';
+import { safeText } from '../src/safe-text.js';
+import { addressSettings, eventFilters, ringCentralSettings, verificationToken } from '../src/settings.js';
+import { run, UsageError, type Terminal } from './cli.js';
+
+const USAGE = `Usage: npm run register [-- OPTIONS]
+
+Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, in place of its earlier subscriptions.
+
+  --address URL   the receiver's public address, instead of WEBHOOK_ADDRESS or what ngrok says
+  --no-check      do not try the address first: for one that this machine cannot reach
+  --list          show all subscriptions
+  --delete ID...  delete subscriptions
+  --json          print the subscription, or the list, as RingCentral gave it
+  --help          show this`;
+
+const DAY_MS = 86_400_000;
+const YEAR_DAYS = 365.25;
+const ASKED_YEARS = 20;
+/** Names under which ngrok hands out addresses. Those of free tunnels change at every start. */
+const NGROK = /\.ngrok(-free)?\.(app|dev|io)$/;
+
+void run(USAGE, async (terminal) => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      address: { type: 'string' },
+      'no-check': { type: 'boolean' },
+      list: { type: 'boolean' },
+      delete: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) return terminal.print(`${USAGE}\n`);
+  const given = (['address', 'no-check', 'list', 'delete', 'json'] as const).filter(
+    (name) => values[name] !== undefined,
+  );
+  const allowed = values.list ? ['list', 'json'] : values.delete ? ['delete'] : ['address', 'no-check', 'json'];
+  const odd = given.find((name) => !allowed.includes(name));
+  if (odd) throw new UsageError(`--${odd} does not go with --${given.find((name) => name !== odd)}`);
+  if (values.delete ? positionals.length === 0 : positionals.length > 0)
+    throw new UsageError(values.delete ? '--delete takes the ids of subscriptions' : `Unexpected ${positionals[0]}`);
+  if (values.list) return list(terminal, values.json === true);
+  if (values.delete) return deleteAll(terminal, positionals);
+  return register(terminal, values.address, !values['no-check'], values.json === true);
+});
+
+async function register(terminal: Terminal, given: string | undefined, check: boolean, json: boolean): Promise<void> {
+  const { env, print, say } = terminal;
+  const ringCentral = ringCentralSettings(env);
+  const wanted: NewSubscription = {
+    eventFilters: eventFilters(env),
+    verificationToken: verificationToken(env) ?? '',
+    address: given === undefined ? await findAddress(addressSettings(env), say) : deliveryAddress(given, '--address'),
+  };
+  const { address } = wanted;
+  if (isPlainHttp(address)) say(`${address} is not https: voicemails cross the network readable for all on the way.`);
+  if (check) say(`Checked ${address}: answers the handshake in ${await checkAddress(address)} ms`);
+
+  const session = await Session.logIn(ringCentral, say);
+  const before = (await listSubscriptions(session)).subscriptions.filter(
+    ({ transportType }) => transportType === 'WebHook',
+  );
+  const earlier = before.filter((each) => sameAddress(each.address, address));
+  const subscription = await create(session, wanted, earlier, say);
+  for (const { id } of earlier) await deleteUnlessGone(session, id);
+
+  print(json ? asLine(subscription.raw) : describeNew(subscription, wanted, earlier.length));
+  const stray = before.filter((each) => !earlier.includes(each) && NGROK.test(hostname(each.address)));
+  if (stray.length > 0)
+    say(
+      `${stray.length} more subscriptions lead to other ngrok addresses, perhaps long gone. ` +
+        'See them: npm run register -- --list. Delete them: npm run register -- --delete ID...',
+    );
+  failUnlessLive(subscription, wanted.eventFilters);
+  warnIfShort(subscription, say);
+  const since = earlier
+    .map(({ blacklistedAt }) => blacklistedAt)
+    .filter((time) => time !== undefined)
+    .sort()[0];
+  if (since !== undefined)
+    say(`RingCentral had given up the earlier one. What came since: npm run catch-up -- --since ${since}`);
+  say('Call the number, leave a voicemail, and watch the receiver.');
+}
+
+/** Creates the new subscription, in the place of an earlier one of this address where there is no room for both. */
+async function create(session: Session, wanted: NewSubscription, earlier: Subscription[], say: Terminal['say']) {
+  try {
+    return await createSubscription(session, wanted, say);
+  } catch (error) {
+    const [oldest] = earlier;
+    if (!oldest || !(error instanceof RingCentralError && error.codes.includes('SUB-505'))) throw error;
+    say('20 subscriptions exist, the most that are allowed: deleting an earlier one of this address first.');
+    await deleteUnlessGone(session, oldest.id);
+    return createSubscription(session, wanted, say);
+  }
+}
+
+/** Deletes a subscription that may be gone already: expired, or deleted by another run. */
+async function deleteUnlessGone(session: Session, id: string): Promise<void> {
+  try {
+    await deleteSubscription(session, id);
+  } catch (error) {
+    if (!(error instanceof RingCentralError && error.codes.includes('CMN-102'))) throw error;
+  }
+}
+
+function describeNew(subscription: Subscription, { eventFilters }: NewSubscription, replaced: number): string {
+  const { id, expirationTime } = subscription;
+  const lines = [
+    `Subscribed to ${eventFilters.join(', ')}`,
+    `  id       ${id}`,
+    `  expires  ${expiry(expirationTime)}`,
+    replaced > 0 &&
+      `  replaces ${replaced} earlier ${replaced === 1 ? 'subscription' : 'subscriptions'} of this address`,
+  ];
+  return `${lines
+    .filter((line) => line !== false)
+    .map(safeText)
+    .join('\n')}\n`;
+}
+
+/** Throws a Failure where nothing, or not all, will come: a 200 is not yet success. */
+function failUnlessLive({ status, disabledFilters, eventFilters: listed }: Subscription, asked: string[]): void {
+  const [disabled] = disabledFilters;
+  if (disabled)
+    throw new Failure(
+      `RingCentral will send nothing for ${disabledFilters.map(({ filter }) => filter).join(', ')}: ${disabled.reason}\n` +
+        `${DISABLED_FILTERS} Then run this again.`,
+    );
+  const missing = asked.filter((filter) => !listed.some((each) => withoutIds(each) === withoutIds(filter)));
+  if (missing.length > 0)
+    throw new Failure(`RingCentral left out ${missing.join(', ')}: correct WEBHOOK_EVENT_FILTERS.`);
+  if (status !== 'Active')
+    throw new Failure(`The new subscription is ${status || 'without a status'}: run this again.`);
+}
+
+/** RingCentral lists the ids of the user where `~` was asked for. */
+function withoutIds(filter: string): string {
+  return filter.replace(/\/(account|extension)\/[^/?]+/g, '/$1/~');
+}
+
+function warnIfShort({ expirationTime }: Subscription, say: Terminal['say']): void {
+  const years = daysUntil(expirationTime) / YEAR_DAYS;
+  if (!(years > ASKED_YEARS - 1))
+    say(
+      `RingCentral granted less than the ${ASKED_YEARS} years asked for: run \`npm run register\` again before it expires.`,
+    );
+}
+
+async function list({ env, print }: Terminal, json: boolean): Promise<void> {
+  const session = await Session.logIn(ringCentralSettings(env), () => {});
+  const { subscriptions, raw } = await listSubscriptions(session);
+  if (json) return print(asLine(raw));
+  if (subscriptions.length === 0) return print('There is no subscription. To create one: npm run register\n');
+  // Not to know this receiver's address is no reason to fail here.
+  const own = await findAddress(addressSettings(env), () => {}).catch(() => undefined);
+  for (const each of subscriptions) print(describe(each, own !== undefined && sameAddress(each.address, own)));
+}
+
+function describe(subscription: Subscription, isOwn: boolean): string {
+  const { id, status, blacklistedAt, blacklistReason, expirationTime, eventFilters, disabledFilters } = subscription;
+  const since = blacklistedAt && ` since ${blacklistedAt}: ${blacklistReason ?? 'without a reason'}`;
+  const lines = [
+    `${id}${isOwn ? '  (this receiver)' : ''}`,
+    `  state    ${status}${since ?? ''}`,
+    `  expires  ${expiry(expirationTime)}`,
+    ...eventFilters.map((filter) => `  filter   ${filter}`),
+    ...disabledFilters.map(({ filter, reason }) => `  disabled ${filter}: ${reason}`),
+    `  address  ${subscription.address || subscription.transportType}`,
+  ];
+  return `${lines.map(safeText).join('\n')}\n`;
+}
+
+async function deleteAll({ env, print, say }: Terminal, ids: string[]): Promise<void> {
+  const session = await Session.logIn(ringCentralSettings(env), say);
+  let kept = 0;
+  for (const id of ids) {
+    try {
+      await deleteSubscription(session, id);
+      print(`Deleted ${safeText(id)}\n`);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      kept++;
+      say(error.message);
+    }
+  }
+  if (kept > 0)
+    throw new Failure(`Not deleted: ${kept} of ${ids.length}. See what there is: npm run register -- --list`);
+}
+
+function expiry(expirationTime: string | undefined): string {
+  const days = daysUntil(expirationTime);
+  if (Number.isNaN(days)) return 'unknown';
+  const inDays = days < 2 * YEAR_DAYS ? `${Math.floor(days)} days` : `${Math.round(days / YEAR_DAYS)} years`;
+  return `${expirationTime?.slice(0, 10)} (in ${inDays})`;
+}
+
+function daysUntil(time: string | undefined): number {
+  return (Date.parse(time ?? '') - Date.now()) / DAY_MS;
+}
+
+function asLine(raw: unknown): string {
+  return `${safeText(JSON.stringify(raw))}\n`;
+}
+
+function sameAddress(one: string, other: string): boolean {
+  return one === other || (URL.canParse(one) && new URL(one).href === other);
+}
+
+function hostname(address: string): string {
+  return URL.canParse(address) ? new URL(address).hostname : '';
+}
+
+function isPlainHttp(address: string): boolean {
+  return address.startsWith('http:') && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname(address));
+}
