@@ -1,5 +1,5 @@
 import { Failure } from '../src/failure.js';
-import { safeText } from '../src/safe-text.js';
+import { safeText, traceLine } from '../src/safe-text.js';
 import { readEnvironment, secrets } from '../src/settings.js';
 
 /** The command line is wrong: the message says how. */
@@ -33,7 +33,7 @@ export async function run(usage: string, script: (terminal: Terminal) => Promise
     else if (isUsageError(error)) {
       process.exitCode = 2;
       say(`${error.message}\n\n${usage}`);
-    } else say(`Unforeseen error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    } else say(`Unforeseen error: ${traceLine(error)}`);
   }
 }
 

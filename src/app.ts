@@ -9,7 +9,7 @@ import express, {
 } from 'express';
 import helmet from 'helmet';
 import morgan from 'morgan';
-import { safeText } from './safe-text.js';
+import { safeText, traceLine } from './safe-text.js';
 import { Refusal, webhook, type WebhookOptions } from './webhook.js';
 
 /** The longest error sentence, in characters: with the headers, no answer may reach 1024 bytes. */
@@ -90,9 +90,9 @@ function accessLog(say: (line: string) => void): RequestHandler {
 
 /** Answers an error: as it says where it was foreseen, otherwise 500, with the details on stderr alone. */
 function refuse(say: (line: string) => void): ErrorRequestHandler {
-  return (error: { status?: number; type?: string; message?: string; stack?: string }, _req, res, _next) => {
+  return (error: { status?: number; type?: string; message?: string }, _req, res, _next) => {
     const foreseen = error.status !== undefined && error.status !== 500;
-    if (!foreseen) say(`Unforeseen error: ${error.stack ?? String(error)}`);
+    if (!foreseen) say(`Unforeseen error: ${traceLine(error)}`);
     const message = foreseen
       ? (BODY_ERRORS[error.type ?? ''] ?? error.message ?? '')
       : 'Unforeseen error: the log of the receiver has the details';

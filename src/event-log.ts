@@ -53,7 +53,7 @@ export class EventLog {
 
   #write(notification: Notification): Promise<void> {
     const { uuid } = notification;
-    const text = this.#format === 'json' ? oneLine(notification.json) : forPerson(notification);
+    const text = eventText(notification, this.#format);
     const written = new Promise<void>((resolve, reject) => {
       const timeout = setTimeout(
         () => reject(new NotLogged(`stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`)),
@@ -84,8 +84,10 @@ function oneLine(json: string): string {
   return safeText(json.replace(/[\t\n\r]+/g, ' '));
 }
 
-function forPerson(notification: Notification): string {
-  return `${summary(notification)}\n${indent(oneLine(notification.json))}`;
+/** An event as it is logged: one line, or for a person its summary, a note where there is one, and the payload. */
+export function eventText(notification: Notification, format: LogFormat, note?: string): string {
+  const line = oneLine(notification.json);
+  return format === 'json' ? line : [summary(notification), note, indent(line)].filter(Boolean).join('\n');
 }
 
 /**

@@ -6,7 +6,7 @@ import { createApp } from './app.js';
 import { EventLog } from './event-log.js';
 import { Failure } from './failure.js';
 import { LineWriter } from './line-writer.js';
-import { safeText } from './safe-text.js';
+import { safeText, traceLine } from './safe-text.js';
 import { readEnvironment, receiverSettings, type ReceiverSettings } from './settings.js';
 
 /** How long a request may take to arrive, in milliseconds: a slow sender holds a connection no longer. */
@@ -102,11 +102,14 @@ async function exit(status: number): Promise<never> {
 }
 
 process.on('uncaughtException', (error) => {
-  say(`Unforeseen error, ending: ${error.stack ?? String(error)}`);
+  say(`Unforeseen error, ending: ${traceLine(error)}`);
   void exit(1);
 });
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+for (const signal of SIGNALS) {
+  process.on(signal, () => {
+    // A second signal does what it does by default: it ends the program at once.
+    for (const each of SIGNALS) process.removeAllListeners(each);
     say(`Stopping on ${signal}`);
     stop(0);
   });

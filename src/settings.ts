@@ -44,7 +44,8 @@ function port(env: Environment): number {
   return Number(value);
 }
 
-function logFormat(env: Environment): LogFormat | undefined {
+/** How events look; undefined leaves it to where they go. Throws a Failure. */
+export function logFormat(env: Environment): LogFormat | undefined {
   const value = env['LOG_FORMAT'] || undefined;
   if (value !== undefined && value !== 'pretty' && value !== 'json') throw bad('LOG_FORMAT', value, 'pretty or json');
   return value;
@@ -97,37 +98,33 @@ const NEW_APP =
 /** The settings of all that logs in. Throws a Failure that names all that are missing, and where to get them. */
 export function ringCentralSettings(env: Environment): RingCentralSettings {
   const server = httpUrl(env, 'RINGCENTRAL_SERVER', 'https://platform.ringcentral.com').origin;
-  const clientId = env['RINGCENTRAL_CLIENT_ID'];
-  const clientSecret = env['RINGCENTRAL_CLIENT_SECRET'];
+  const clientId = consoleText(env, 'RINGCENTRAL_CLIENT_ID');
+  const clientSecret = consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
   const login = readLogin(env);
-  if (!clientId || !clientSecret || !login) {
-    const missing = [
-      !clientId && 'RINGCENTRAL_CLIENT_ID',
-      !clientSecret && 'RINGCENTRAL_CLIENT_SECRET',
-      !login && 'RINGCENTRAL_JWT',
-    ];
-    throw new Failure(
-      `Not set: ${missing.filter(Boolean).join(', ')}. Put them into .env (\`cp .env.example .env\`).\n` +
-        `The page of your app shows its client id and secret. To create one: ${NEW_APP}\n` +
-        'The JWT is yours: https://developers.ringcentral.com/console, your name at the top right, Credentials, Create JWT.',
-    );
-  }
-  for (const [name, value] of Object.entries({
-    RINGCENTRAL_CLIENT_ID: clientId,
-    RINGCENTRAL_CLIENT_SECRET: clientSecret,
-    RINGCENTRAL_JWT: 'jwt' in login ? login.jwt : '',
-  }))
-    if (/[^\x21-\x7e]/.test(value))
-      throw new Failure(`${name} takes what the developer console shows: no spaces, no special characters`);
-  return { server, clientId, clientSecret, login };
+  if (clientId && clientSecret && login) return { server, clientId, clientSecret, login };
+  const all = { RINGCENTRAL_CLIENT_ID: clientId, RINGCENTRAL_CLIENT_SECRET: clientSecret, RINGCENTRAL_JWT: login };
+  const missing = Object.entries(all).flatMap(([name, value]) => (value ? [] : [name]));
+  throw new Failure(
+    `Not set: ${missing.join(', ')}. Put them into .env (\`cp .env.example .env\`).\n` +
+      `The page of your app shows its client id and secret. To create one: ${NEW_APP}\n` +
+      'The JWT is yours: https://developers.ringcentral.com/console, your name at the top right, Credentials, Create JWT.',
+  );
 }
 
 function readLogin(env: Environment): Login | undefined {
-  const jwt = env['RINGCENTRAL_JWT'];
+  const jwt = consoleText(env, 'RINGCENTRAL_JWT');
   if (jwt) return { jwt };
   const [username, password] = [env['RINGCENTRAL_USERNAME'], env['RINGCENTRAL_PASSWORD']];
   const extension = env['RINGCENTRAL_EXTENSION'];
   return username && password ? { username, password, ...(extension && { extension }) } : undefined;
+}
+
+/** Something to copy from RingCentral's developer console. */
+function consoleText(env: Environment, name: string): string | undefined {
+  const value = env[name] || undefined;
+  if (value && /[^\x21-\x7e]/.test(value))
+    throw new Failure(`${name} holds what the developer console never shows, such as a space: copy it again.`);
+  return value;
 }
 
 export interface AddressSettings {

@@ -155,14 +155,14 @@ describe('stop', () => {
     slow.destroy();
   });
 
-  it('ends at once on a second signal', async () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends at once on a second signal: %s', async (second) => {
     const receiver = await Receiver.start();
     const slow = connect(receiver.port, '127.0.0.1').on('error', () => {});
     slow.write('POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n');
     await once(slow, 'data');
     receiver.child.kill('SIGTERM');
     await receiver.stderr.match(/Stopping/);
-    expect(await receiver.end('SIGTERM')).toBe('SIGTERM');
+    expect(await receiver.end(second)).toBe(second);
     slow.destroy();
   });
 });

@@ -65,6 +65,10 @@ export class Session {
 
   /** The same, for an answer that is text, or none. */
   async text(doing: string, call: Call): Promise<string> {
+    const { hostname } = new URL(call.url, this.#server);
+    // The access token goes to RingCentral alone, whatever address a record holds.
+    if (hostname !== new URL(this.#server).hostname && !hostname.endsWith('.ringcentral.com'))
+      throw new Failure(`RingCentral did not ${doing}: ${hostname} is not RingCentral.`);
     return (await this.#attempt(doing, () => this.#sdk.send(call))).text();
   }
 

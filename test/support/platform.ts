@@ -53,6 +53,14 @@ export interface Delivery {
 /** What a receiver answered, and how many bytes that was: status line, headers and body. */
 type Answer = { status: number; headers: IncomingHttpHeaders; bytes: number };
 
+interface ReceivedRequest {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  /** Parsed JSON, or the fields of a form. */
+  body: unknown;
+}
+
 /** RingCentral on this machine: it holds the SDK and a receiver to its contract, and reaches nothing but loopback. */
 export class Platform {
   /** The value of RINGCENTRAL_SERVER. */
@@ -66,7 +74,9 @@ export class Platform {
   /** Attachment id → text of a transcription. */
   transcripts = new Map<string, string>();
   /** All that was received, in order, faults and refusals included. Bodies are parsed: JSON, or the fields of a form. */
-  requests: { method: string; path: string; query: URLSearchParams; body: unknown }[] = [];
+  requests: ReceivedRequest[] = [];
+  /** Told of each request before it is served. */
+  onRequest: (request: ReceivedRequest) => void = () => {};
   /** The longest life of a subscription, and what happens to one asked for longer. */
   maxExpiresIn: { seconds: number; over: 'refuse' | 'clip' } = { seconds: 630_720_000, over: 'refuse' };
   /** What each new subscription is told that it will not get. */
@@ -135,7 +145,9 @@ export class Platform {
     app.use((req, res, next) => {
       const { method, path } = req;
       const query = new URL(req.originalUrl, this.url).searchParams;
-      this.requests.push({ method, path, query, body: req.body });
+      const received = { method, path, query, body: req.body };
+      this.requests.push(received);
+      this.onRequest(received);
       const found = this.#faults.find((each) => each.times > 0 && each.method === method && each.path.test(path));
       if (!found) return next();
       found.times--;
