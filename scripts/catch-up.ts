@@ -52,7 +52,8 @@ function readTime(option: string, given: string, now: number): Date {
   return when;
 }
 
-async function catchUp({ env, say }: Terminal, since: Date, until: Date, transcripts: boolean): Promise<void> {
+async function catchUp({ readSettings, say }: Terminal, since: Date, until: Date, transcripts: boolean): Promise<void> {
+  const env = readSettings();
   const format = logFormat(env) ?? (process.stdout.isTTY ? 'pretty' : 'json');
   const session = await Session.logIn(ringCentralSettings(env), say);
   const stdout = new LineWriter(1);

@@ -6,7 +6,8 @@ import { readEnvironment, secrets } from '../src/settings.js';
 export class UsageError extends Error {}
 
 export interface Terminal {
-  env: Record<string, string | undefined>;
+  /** Reads the settings. Throws a Failure. */
+  readSettings: () => Record<string, string | undefined>;
   /** Writes the result to stdout, as it is. */
   print: (text: string) => void;
   /** Tells a person something, on stderr: no secret and no control character of a message gets through. */
@@ -23,10 +24,13 @@ export async function run(usage: string, script: (terminal: Terminal) => Promise
   const say = (message: string) => {
     for (const line of hide(message).split('\n')) process.stderr.write(`${safeText(line)}\n`);
   };
-  try {
+  const readSettings = () => {
     const env = readEnvironment();
     hidden = secrets(env);
-    await script({ env, print: (text) => process.stdout.write(hide(text)), say });
+    return env;
+  };
+  try {
+    await script({ readSettings, print: (text) => process.stdout.write(hide(text)), say });
   } catch (error) {
     process.exitCode = 1;
     if (error instanceof Failure) say(error.message);

@@ -58,7 +58,8 @@ void run(USAGE, async (terminal) => {
 });
 
 async function register(terminal: Terminal, given: string | undefined, check: boolean, json: boolean): Promise<void> {
-  const { env, print, say } = terminal;
+  const { readSettings, print, say } = terminal;
+  const env = readSettings();
   const ringCentral = ringCentralSettings(env);
   const wanted: NewSubscription = {
     eventFilters: eventFilters(env),
@@ -75,14 +76,13 @@ async function register(terminal: Terminal, given: string | undefined, check: bo
   );
   const earlier = before.filter((each) => sameAddress(each.address, address));
   const subscription = await create(session, wanted, earlier, say);
-  for (const { id } of earlier) await deleteUnlessGone(session, id);
-
   print(json ? asLine(subscription.raw) : describeNew(subscription, wanted, earlier.length));
+  for (const { id } of earlier) await deleteUnlessGone(session, id);
   const stray = before.filter((each) => !earlier.includes(each) && NGROK.test(hostname(each.address)));
   if (stray.length > 0)
     say(
-      `${stray.length} more subscriptions lead to other ngrok addresses, perhaps long gone. ` +
-        'See them: npm run register -- --list. Delete them: npm run register -- --delete ID...',
+      `${stray.length} more ${stray.length === 1 ? 'subscription leads' : 'subscriptions lead'} to another ngrok address, ` +
+        'perhaps long gone.\nSee all: npm run register -- --list. Delete: npm run register -- --delete ID...',
     );
   failUnlessLive(subscription, wanted.eventFilters);
   warnIfShort(subscription, say);
@@ -100,10 +100,10 @@ async function create(session: Session, wanted: NewSubscription, earlier: Subscr
   try {
     return await createSubscription(session, wanted, say);
   } catch (error) {
-    const [oldest] = earlier;
-    if (!oldest || !(error instanceof RingCentralError && error.codes.includes('SUB-505'))) throw error;
+    const given = earlier.find(({ blacklistedAt }) => blacklistedAt) ?? earlier[0];
+    if (!given || !(error instanceof RingCentralError && error.codes.includes('SUB-505'))) throw error;
     say('20 subscriptions exist, the most that are allowed: deleting an earlier one of this address first.');
-    await deleteUnlessGone(session, oldest.id);
+    await deleteUnlessGone(session, given.id);
     return createSubscription(session, wanted, say);
   }
 }
@@ -160,8 +160,9 @@ function warnIfShort({ expirationTime }: Subscription, say: Terminal['say']): vo
     );
 }
 
-async function list({ env, print }: Terminal, json: boolean): Promise<void> {
-  const session = await Session.logIn(ringCentralSettings(env), () => {});
+async function list({ readSettings, print, say }: Terminal, json: boolean): Promise<void> {
+  const env = readSettings();
+  const session = await Session.logIn(ringCentralSettings(env), say);
   const { subscriptions, raw } = await listSubscriptions(session);
   if (json) return print(asLine(raw));
   if (subscriptions.length === 0) return print('There is no subscription. To create one: npm run register\n');
@@ -184,8 +185,8 @@ function describe(subscription: Subscription, isOwn: boolean): string {
   return `${lines.map(safeText).join('\n')}\n`;
 }
 
-async function deleteAll({ env, print, say }: Terminal, ids: string[]): Promise<void> {
-  const session = await Session.logIn(ringCentralSettings(env), say);
+async function deleteAll({ readSettings, print, say }: Terminal, ids: string[]): Promise<void> {
+  const session = await Session.logIn(ringCentralSettings(readSettings()), say);
   let kept = 0;
   for (const id of ids) {
     try {
@@ -204,7 +205,7 @@ async function deleteAll({ env, print, say }: Terminal, ids: string[]): Promise<
 function expiry(expirationTime: string | undefined): string {
   const days = daysUntil(expirationTime);
   if (Number.isNaN(days)) return 'unknown';
-  const inDays = days < 2 * YEAR_DAYS ? `${Math.floor(days)} days` : `${Math.round(days / YEAR_DAYS)} years`;
+  const inDays = days < 2 * YEAR_DAYS ? `${Math.round(days)} days` : `${Math.round(days / YEAR_DAYS)} years`;
   return `${expirationTime?.slice(0, 10)} (in ${inDays})`;
 }
 

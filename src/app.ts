@@ -96,6 +96,8 @@ function refuse(say: (line: string) => void): ErrorRequestHandler {
     const message = foreseen
       ? (BODY_ERRORS[error.type ?? ''] ?? error.message ?? '')
       : 'Unforeseen error: the log of the receiver has the details';
+    // Its length was reckoned for an answer without a body.
+    res.removeHeader('Validation-Token');
     res.status(error.status ?? 500).json({ error: safeText(message).slice(0, MAX_ERROR_LENGTH) });
   };
 }

@@ -74,8 +74,9 @@ async function listTunnels(ngrokApiUrl: string, start: string): Promise<{ url: s
   return tunnels.map((tunnel) => {
     const { public_url: url, config } = fields(tunnel);
     // "http://localhost:8081", "localhost:8081" or "8081".
-    const [, port] = /(?:^|:)(\d+)\/?$/.exec(String(fields(config)['addr'])) ?? [];
-    return { url: String(url), port: Number(port ?? 80) };
+    const addr = String(fields(config)['addr']);
+    const [, port = addr.startsWith('https:') ? 443 : 80] = /(?:^|:)(\d+)\/?$/.exec(addr) ?? [];
+    return { url: String(url), port: Number(port) };
   });
 }
 
@@ -124,7 +125,9 @@ function whyNoAnswer({ code, message }: NoAnswer): string {
     return `gives ${message}, all that RingCentral waits: is the receiver stopped, or the tunnel slow?`;
   if (code === 'ECONNREFUSED') return 'cannot be reached, nothing listens there: start the receiver with `npm start`.';
   if (code === 'ENOTFOUND') return 'cannot be reached, its name is not known: is the address right, and the tunnel up?';
-  if (/CERT|SIGNATURE|ISSUER|SSL|TLS/.test(code))
+  if (code.startsWith('ERR_SSL_'))
+    return `speaks no TLS (${message}): is it http, or is the tunnel or the proxy missing?`;
+  if (/CERT|SIGNATURE|ISSUER|TLS/.test(code))
     return `has a certificate that is not valid (${message}). Often the intermediate certificate is missing: serve it too.`;
   return `cannot be reached (${message}): is the receiver (\`npm start\`) up, and the tunnel?`;
 }

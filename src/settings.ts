@@ -69,11 +69,12 @@ export function verificationToken(env: Environment): string | undefined {
   const token = env['WEBHOOK_VERIFICATION_TOKEN'] || undefined;
   if (token !== undefined && !/^[\x21-\x7e]{1,255}$/.test(token))
     throw new Failure('WEBHOOK_VERIFICATION_TOKEN takes 1 to 255 printable ASCII characters without spaces');
-  const secret = env['RINGCENTRAL_CLIENT_SECRET'];
-  return (
-    token ??
-    (secret ? createHmac('sha256', secret).update('webhook verification token').digest('base64url') : undefined)
-  );
+  return token ?? derivedToken(env);
+}
+
+function derivedToken(env: Environment): string | undefined {
+  const secret = env['RINGCENTRAL_CLIENT_SECRET'] || undefined;
+  return secret && createHmac('sha256', secret).update('webhook verification token').digest('base64url');
 }
 
 function bad(name: string, value: string, takes: string): Failure {
@@ -102,7 +103,8 @@ export function ringCentralSettings(env: Environment): RingCentralSettings {
   const clientSecret = consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
   const login = readLogin(env);
   if (clientId && clientSecret && login) return { server, clientId, clientSecret, login };
-  const all = { RINGCENTRAL_CLIENT_ID: clientId, RINGCENTRAL_CLIENT_SECRET: clientSecret, RINGCENTRAL_JWT: login };
+  const loginName = env['RINGCENTRAL_USERNAME'] ? 'RINGCENTRAL_PASSWORD' : 'RINGCENTRAL_JWT';
+  const all = { RINGCENTRAL_CLIENT_ID: clientId, RINGCENTRAL_CLIENT_SECRET: clientSecret, [loginName]: login };
   const missing = Object.entries(all).flatMap(([name, value]) => (value ? [] : [name]));
   throw new Failure(
     `Not set: ${missing.join(', ')}. Put them into .env (\`cp .env.example .env\`).\n` +
@@ -157,8 +159,8 @@ function httpUrl(env: Environment, name: string, otherwise: string): URL {
   return new URL(value);
 }
 
-/** What must never be shown, wherever it turns up. */
+/** What must never be shown, wherever it turns up. Shorter ones are no secrets, and would be found in every word. */
 export function secrets(env: Environment): string[] {
-  const values = ['CLIENT_SECRET', 'JWT', 'PASSWORD'].map((name) => env[`RINGCENTRAL_${name}`]);
-  return [...values, verificationToken(env)].filter((secret): secret is string => Boolean(secret));
+  const names = ['RINGCENTRAL_CLIENT_SECRET', 'RINGCENTRAL_JWT', 'RINGCENTRAL_PASSWORD', 'WEBHOOK_VERIFICATION_TOKEN'];
+  return [...names.map((name) => env[name] ?? ''), derivedToken(env) ?? ''].filter((secret) => secret.length > 5);
 }

@@ -1,5 +1,3 @@
-import { fields } from './fields.js';
-
 /** No answer came. `code` is that of Node.js or OpenSSL (ECONNREFUSED, CERT_HAS_EXPIRED, …), or TIMEOUT. */
 export class NoAnswer extends Error {
   constructor(
@@ -29,7 +27,8 @@ export async function timedFetch(
     if (!(error instanceof Error)) throw error;
     if (error.name === 'TimeoutError') throw new NoAnswer('TIMEOUT', `no answer within ${timeoutMs / 1000} seconds`);
     // fetch() hides the reason in `cause` (https://nodejs.org/api/globals.html#fetch).
-    const { code = '', message = error.message } = fields(error.cause);
-    throw new NoAnswer(String(code), String(code || message));
+    const cause = error.cause instanceof Error ? error.cause : error;
+    const code = 'code' in cause ? String(cause.code) : '';
+    throw new NoAnswer(code, code || cause.message);
   }
 }

@@ -1,6 +1,6 @@
 import type { Notification } from './event-log.js';
 import { fields, list, text } from './fields.js';
-import { safeText } from './safe-text.js';
+import { safeText, shown } from './safe-text.js';
 
 /**
  * An event in one line for a person: local time, who called whom, how long, and how it stands.
@@ -46,10 +46,4 @@ function localTime(timestamp: string | undefined): string {
   const when = Number.isNaN(given.getTime()) ? now : given;
   const [day, time] = [when.toLocaleDateString('sv'), when.toLocaleTimeString('sv')];
   return day === now.toLocaleDateString('sv') ? time : `${day} ${time}`;
-}
-
-/** Text as it may be shown. */
-function shown(value: unknown): string | undefined {
-  const found = text(value);
-  return found && safeText(found.trim());
 }

@@ -93,6 +93,7 @@ it('keeps every refusal under 1024 bytes, however much it is told', async () => 
     request(['POST /webhook HTTP/1.1', `Content-Type: ${long}`], '{}'),
     request(['POST /webhook HTTP/1.1', JSON_TYPE, `Content-Encoding: ${long}`], '{}'),
     request(['POST /webhook HTTP/1.1', JSON_TYPE], `{"${long}`),
+    request(['POST /webhook HTTP/1.1', JSON_TYPE, `Validation-Token: ${'x'.repeat(600)}`], '{"event":"/x"}'),
     request(['POST /webhook HTTP/1.1', JSON_TYPE], `\u202e${long}`),
   ];
   for (const bytes of requests) expect((await exchange(receiver.port, bytes)).length).toBeLessThan(1024);

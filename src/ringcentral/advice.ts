@@ -1,6 +1,5 @@
 const PAGE_OF_APP = 'on the page of your app (https://developers.ringcentral.com/console)';
 const CLIENT = `Copy client id and client secret again ${PAGE_OF_APP}, and use the RINGCENTRAL_SERVER they belong to.`;
-const JWT = 'Create a new RINGCENTRAL_JWT: this one is wrong, expired, revoked, or made for another app or server.';
 const GRANT = `Allow the JWT auth flow ${PAGE_OF_APP}, under Auth, and set RINGCENTRAL_JWT.`;
 const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Read Messages" ${PAGE_OF_APP}, under Security.`;
 
@@ -24,9 +23,8 @@ const ADVICE: Record<string, string> = {
   'OAU-146': CLIENT,
   'OAU-153': CLIENT,
   'OAU-168': 'This account has a second factor, so a password cannot log in: set RINGCENTRAL_JWT.',
-  'OAU-252': JWT,
+  'OAU-252': 'Create a new RINGCENTRAL_JWT: this one is wrong, expired, revoked, or made for another app or server.',
   invalid_client: CLIENT,
-  invalid_grant: JWT,
   unauthorized_client: GRANT,
 };
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SDK } from '@ringcentral/sdk';
 import { Failure } from '../failure.js';
-import { fields, list, text } from '../fields.js';
+import { fields, list } from '../fields.js';
+import { shown } from '../safe-text.js';
 import type { RingCentralSettings } from '../settings.js';
 import { NoAnswer, timedFetch } from '../timed-fetch.js';
 import { advice } from './advice.js';
@@ -36,11 +37,14 @@ interface Call {
 export class Session {
   readonly #sdk: SDK;
   readonly #server: string;
+  /** The code that says the most of a refused login. */
+  readonly #wrongLogin: string;
   readonly #say: (line: string) => void;
 
-  private constructor({ server, clientId, clientSecret }: RingCentralSettings, say: (line: string) => void) {
+  private constructor({ server, clientId, clientSecret, login }: RingCentralSettings, say: (line: string) => void) {
     this.#server = server;
     this.#say = say;
+    this.#wrongLogin = 'jwt' in login ? 'OAU-252' : 'OAU-140';
     // The SDK by itself never gives up waiting for an answer.
     const fetch = (input: string | URL | Request) => timedFetch(input, REQUEST_TIMEOUT_MS);
     this.#sdk = new SDK({ server, clientId, clientSecret, fetch, Request, Response, Headers });
@@ -103,11 +107,16 @@ export class Session {
     const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
     const retryAfterSeconds = response.status === 429 ? (Number.isFinite(retryAfter) ? retryAfter : 60) : undefined;
     const what = codes[0] ? `${codes[0]} ${message}` : `${this.#server} answered ${response.status} without JSON`;
-    const next = retryAfterSeconds
-      ? `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`
-      : (advice(codes, parameterName) ?? (codes[0] ? '' : TRY_AGAIN));
+    const known = codes.includes('invalid_grant') ? [...codes, this.#wrongLogin] : codes;
+    const next =
+      retryAfterSeconds === undefined
+        ? (advice(known, parameterName) ?? (codes[0] ? '' : TRY_AGAIN))
+        : `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`;
+    // An answer may repeat what it was sent.
+    const { access_token: accessToken, refresh_token: refreshToken } = await this.#sdk.platform().auth().data();
+    const hide = (text: string, token: string | undefined) => (token ? text.replaceAll(token, '[token]') : text);
     return new RingCentralError(
-      `RingCentral refused to ${doing}: ${what.replace(/\.?$/, '.')}${next && `\n${next}`}`,
+      `RingCentral refused to ${doing}: ${[accessToken, refreshToken].reduce(hide, what).replace(/\.?$/, '.')}${next && `\n${next}`}`,
       codes,
       parameterName,
       retryAfterSeconds,
@@ -128,8 +137,8 @@ function readError(answer: string): { codes: string[]; message: string; paramete
   const { errorCode, message, error, error_description: description, errors } = fields(body);
   const first = fields(list(errors)[0]);
   return {
-    codes: [first['errorCode'], errorCode, error].map(text).filter((code) => code !== undefined),
-    message: text(first['message']) ?? text(message) ?? text(description) ?? '',
-    parameterName: text(first['parameterName']),
+    codes: [first['errorCode'], errorCode, error].map(shown).filter((code) => code !== undefined),
+    message: shown(first['message']) ?? shown(message) ?? shown(description) ?? '',
+    parameterName: shown(first['parameterName']),
   };
 }

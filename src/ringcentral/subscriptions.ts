@@ -2,6 +2,7 @@ import type CreateWebhookSubscriptionRequest from '@rc-ex/core/definitions/Creat
 import type SubscriptionInfo from '@rc-ex/core/definitions/SubscriptionInfo';
 import { Failure } from '../failure.js';
 import { fields, list, text } from '../fields.js';
+import { shown } from '../safe-text.js';
 import { RingCentralError, type Session } from './session.js';
 
 /**
@@ -80,15 +81,17 @@ function read(raw: unknown): Subscription {
   const { blacklistedAt, reason } = fields(info.blacklistedData);
   return {
     id: text(info.id) ?? '',
-    status: text(info.status) ?? '',
+    status: shown(info.status) ?? '',
     blacklistedAt: text(blacklistedAt),
-    blacklistReason: text(reason),
-    eventFilters: list(info.eventFilters).map(String),
+    blacklistReason: shown(reason),
+    eventFilters: list(info.eventFilters)
+      .map(shown)
+      .filter((filter) => filter !== undefined),
     disabledFilters: list(info.disabledFilters)
       .map(fields)
       .map(({ filter, reason: code, message }) => ({
-        filter: String(filter),
-        reason: text(message) ?? text(code) ?? 'without a reason',
+        filter: shown(filter) ?? '',
+        reason: shown(message) ?? shown(code) ?? 'without a reason',
       })),
     expirationTime: text(info.expirationTime),
     transportType: text(deliveryMode['transportType']) ?? '',
