@@ -21,6 +21,9 @@ const BODY_ERRORS: Record<string, string> = {
   'encoding.unsupported': 'Content-Encoding must be gzip, deflate or br, or be left out',
 };
 
+/** For load balancers, which ask often: it stays out of the access log. */
+const HEALTH = '/healthz';
+
 export interface AppOptions extends WebhookOptions {
   /** The value of Access-Control-Allow-Origin. */
   corsOrigin: string;
@@ -53,7 +56,6 @@ export function createApp({ corsOrigin, ...options }: AppOptions): Express {
       allowedHeaders: ['Content-Type', 'Validation-Token', 'Verification-Token'],
     }),
   );
-  app.get('/healthz', (_req, res) => void res.json({ status: 'ok' }));
   app.use(accessLog(options.say));
   app
     .route('/webhook')
@@ -63,6 +65,7 @@ export function createApp({ corsOrigin, ...options }: AppOptions): Express {
       res.setHeader('Allow', 'POST');
       throw new Refusal(405, `${req.method} is not served here: handshakes and notifications are sent with POST`);
     });
+  app.get(HEALTH, (_req, res) => void res.json({ status: 'ok' }));
   app.use(() => {
     throw new Refusal(404, 'Nothing is served at this path: handshakes and notifications go to POST /webhook');
   });
@@ -79,8 +82,11 @@ morgan.token<Request, Response>('elapsed', (_req, res) => {
  * by itself, morgan patches each response, which took a quarter of all time: here it is told, and logs immediately.
  */
 function accessLog(say: (line: string) => void): RequestHandler {
-  const stream = { write: (line: string) => say(line.trimEnd()) };
-  const log = morgan<Request, Response>(':method :url :status :elapsed ms ":user-agent"', { immediate: true, stream });
+  const log = morgan<Request, Response>(':method :url :status :elapsed ms ":user-agent"', {
+    immediate: true,
+    skip: (req) => req.path === HEALTH,
+    stream: { write: (line) => say(line.trimEnd()) },
+  });
   return (req, res, next) => {
     res.locals['arrivedAt'] = performance.now();
     res.on('close', () => log(req, res, () => {}));
