@@ -140,4 +140,4 @@ it('cuts off who sends headers or a body by the drop, or nothing, and serves the
   await expectUnharmed();
   expect(await Promise.all(cut)).toEqual([408, 408, 408]);
   await expectUnharmed();
-}, 30_000);
+});
