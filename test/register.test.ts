@@ -21,9 +21,6 @@ import { runScript, type Result } from './support/script.js';
 
 type Settings = Record<string, string>;
 
-/** Programs compete for the processor here, and some wait for an answer that never comes, 15 s at most. */
-jest.setTimeout(40_000);
-
 const FILTER = '/restapi/v1.0/account/~/extension/~/voicemail';
 /** fetch() refuses port 1, and no program listens on port 2. */
 const DEAD = 'http://127.0.0.1:2';
