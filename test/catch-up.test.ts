@@ -56,7 +56,7 @@ it('logs all voicemails of three pages, oldest first, as the receiver does, and 
 it('shows them on a terminal as the receiver does', async () => {
   fill(250);
   const script = join(__dirname, '../scripts/catch-up.js');
-  const child = run('script', ['-qefc', `exec ${process.execPath} ${script}`, '/dev/null'], env());
+  const child = run('script', ['-qefc', `exec "${process.execPath}" "${script}"`, '/dev/null'], env());
   const screen = new Transcript(child.stdout);
   expect(await once(child, 'close')).toEqual([0, null]);
   expect(screen.text).toMatch(/Reading page 2 of 3/);

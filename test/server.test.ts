@@ -79,7 +79,7 @@ describe('output', () => {
   });
 
   it('is laid out for a person on a terminal', async () => {
-    const command = `PORT=0 exec ${process.execPath} ${SERVER}`;
+    const command = `PORT=0 exec "${process.execPath}" "${SERVER}"`;
     const child = run('script', ['-qefc', command, '/dev/null'], {});
     const screen = new Transcript(child.stdout);
     const port = (await screen.match(/localhost:(\d+)/))[1];
