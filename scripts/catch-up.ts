@@ -21,7 +21,7 @@ A time without a zone is local.`;
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const EVENT = '/restapi/v1.0/account/~/extension/~/voicemail';
-const TRANSCRIPT_WIDTH = 76;
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 
 void run(USAGE, async (terminal) => {
   const { values } = parseArgs({
@@ -43,11 +43,10 @@ void run(USAGE, async (terminal) => {
 function readTime(option: string, given: string, now: number): Date {
   const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(given) ?? [];
   if (unit === 'm' || unit === 'h' || unit === 'd') return new Date(now - Number(count) * UNIT_MS[unit]);
-  const [, date, time = 'T00:00'] =
-    /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/.exec(given) ?? [];
+  const [, date, time = 'T00:00'] = ISO_TIME.exec(given) ?? [];
   const when = new Date(`${date}${time}`);
   // JavaScript takes 30 February for 2 March.
-  const exists = !Number.isNaN(when.getTime()) && new Date(`${date}T00:00Z`).toISOString().startsWith(`${date}`);
+  const exists = !Number.isNaN(when.getTime()) && new Date(`${date}T00:00Z`).toISOString().startsWith(date ?? '');
   if (!exists) throw new UsageError(`${option} takes 90m, 24h, 7d, a date or a time, not ${JSON.stringify(given)}`);
   return when;
 }
@@ -97,16 +96,17 @@ async function transcriptOf(session: Session, message: Message, say: Terminal['s
 /** Text in lines that fit under a summary line. */
 function wrap(text: string): string {
   const words = text.trim().replace(/\s+/g, ' ');
-  const lines = words.match(new RegExp(`(?:.{1,${TRANSCRIPT_WIDTH}}(?= |$)|[^ ]{${TRANSCRIPT_WIDTH}})`, 'gu')) ?? [];
+  const lines = words.match(/.{1,76}(?= |$)|[^ ]{76}/gu) ?? [];
   return lines.map((line) => `    ${safeText(line.trim())}`).join('\n');
 }
 
 function write(stdout: LineWriter, text: string): Promise<void> {
-  return new Promise((resolve, reject) =>
-    stdout.write(text, (error) =>
-      error ? reject(new Failure(`stdout cannot be written: ${error.message}`)) : resolve(),
-    ),
-  );
+  return new Promise((resolve, reject) => {
+    stdout.write(text, (error) => {
+      if (error) reject(new Failure(`stdout cannot be written: ${error.message}`));
+      else resolve();
+    });
+  });
 }
 
 function local(time: Date): string {

@@ -32,12 +32,9 @@ export async function run(usage: string, script: (terminal: Terminal) => Promise
   try {
     await script({ readSettings, print: (text) => process.stdout.write(hide(text)), say });
   } catch (error) {
-    process.exitCode = 1;
-    if (error instanceof Failure) say(error.message);
-    else if (isUsageError(error)) {
-      process.exitCode = 2;
-      say(`${error.message}\n\n${usage}`);
-    } else say(`Unforeseen error: ${traceLine(error)}`);
+    process.exitCode = isUsageError(error) ? 2 : 1;
+    if (isUsageError(error)) say(`${error.message}\n\n${usage}`);
+    else say(error instanceof Failure ? error.message : `Unforeseen error: ${traceLine(error)}`);
   }
 }
 

@@ -8,8 +8,9 @@ import { startNgrokAgent, tunnel } from '../test/support/ngrok-agent.js';
 import { CREDENTIALS, Platform } from '../test/support/platform.js';
 
 /** The whole way of a voicemail on this machine: real receiver and registration, stand-ins for RingCentral and ngrok. */
-async function demo(folder: string): Promise<void> {
+async function demo(): Promise<void> {
   const platform = await Platform.start();
+  const folder = await mkdtemp(join(tmpdir(), 'voicemail-demo-'));
   tell('The receiver, with the client secret of a stand-in for RingCentral:', 'npm start');
   const receiver = start(folder, 'src/server.js', { PORT: '0', LOG_FORMAT: 'pretty', ...CREDENTIALS });
   try {
@@ -29,6 +30,7 @@ async function demo(folder: string): Promise<void> {
     receiver.kill();
     await once(receiver, 'close');
     await platform.close();
+    await rm(folder, { recursive: true });
   }
   tell('That was the whole way. For your own number, follow the README from step 1.');
 }
@@ -57,16 +59,7 @@ function tell(what: string, command?: string): void {
   process.stderr.write(`\n${what}\n${command ? `$ ${command}\n` : ''}`);
 }
 
-async function main(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'voicemail-demo-'));
-  try {
-    await demo(folder);
-  } catch (error) {
-    process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-void main();
+demo().catch((error: unknown) => {
+  process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,15 +1,10 @@
 import { parseArgs } from 'node:util';
 import { Failure } from '../src/failure.js';
 import { checkAddress, deliveryAddress, findAddress } from '../src/public-address.js';
-import { DISABLED_FILTERS } from '../src/ringcentral/advice.js';
+import { PERMISSIONS } from '../src/ringcentral/advice.js';
 import { RingCentralError, Session } from '../src/ringcentral/session.js';
-import {
-  createSubscription,
-  deleteSubscription,
-  listSubscriptions,
-  type NewSubscription,
-  type Subscription,
-} from '../src/ringcentral/subscriptions.js';
+import { createSubscription, deleteSubscription, listSubscriptions } from '../src/ringcentral/subscriptions.js';
+import type { NewSubscription, Subscription } from '../src/ringcentral/subscriptions.js';
 import { safeText } from '../src/safe-text.js';
 import { addressSettings, eventFilters, ringCentralSettings, verificationToken } from '../src/settings.js';
 import { run, UsageError, type Terminal } from './cli.js';
@@ -27,7 +22,6 @@ Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, 
 
 const DAY_MS = 86_400_000;
 const YEAR_DAYS = 365.25;
-const ASKED_YEARS = 20;
 /** Names under which ngrok hands out addresses. Those of free tunnels change at every start. */
 const NGROK = /\.ngrok(-free)?\.(app|dev|io)$/;
 
@@ -44,12 +38,9 @@ void run(USAGE, async (terminal) => {
     },
   });
   if (values.help) return terminal.print(`${USAGE}\n`);
-  const given = (['address', 'no-check', 'list', 'delete', 'json'] as const).filter(
-    (name) => values[name] !== undefined,
-  );
   const allowed = values.list ? ['list', 'json'] : values.delete ? ['delete'] : ['address', 'no-check', 'json'];
-  const odd = given.find((name) => !allowed.includes(name));
-  if (odd) throw new UsageError(`--${odd} does not go with --${given.find((name) => name !== odd)}`);
+  const odd = Object.keys(values).find((name) => !allowed.includes(name));
+  if (odd) throw new UsageError(`--${odd} does not go with --${values.list ? 'list' : 'delete'}`);
   if (values.delete ? positionals.length === 0 : positionals.length > 0)
     throw new UsageError(values.delete ? '--delete takes the ids of subscriptions' : `Unexpected ${positionals[0]}`);
   if (values.list) return list(terminal, values.json === true);
@@ -71,12 +62,13 @@ async function register(terminal: Terminal, given: string | undefined, check: bo
   if (check) say(`Checked ${address}: answers the handshake in ${await checkAddress(address)} ms`);
 
   const session = await Session.logIn(ringCentral, say);
-  const before = (await listSubscriptions(session)).subscriptions.filter(
-    ({ transportType }) => transportType === 'WebHook',
-  );
+  const { subscriptions } = await listSubscriptions(session);
+  const before = subscriptions.filter(({ transportType }) => transportType === 'WebHook');
   const earlier = before.filter((each) => sameAddress(each.address, address));
   const subscription = await create(session, wanted, earlier, say);
-  print(json ? asLine(subscription.raw) : describeNew(subscription, wanted, earlier.length));
+  print(
+    json ? asLines([JSON.stringify(subscription.raw)]) : describeNew(subscription, wanted.eventFilters, earlier.length),
+  );
   for (const { id } of earlier) await deleteUnlessGone(session, id);
   const stray = before.filter((each) => !earlier.includes(each) && NGROK.test(hostname(each.address)));
   if (stray.length > 0)
@@ -86,12 +78,8 @@ async function register(terminal: Terminal, given: string | undefined, check: bo
     );
   failUnlessLive(subscription, wanted.eventFilters);
   warnIfShort(subscription, say);
-  const since = earlier
-    .map(({ blacklistedAt }) => blacklistedAt)
-    .filter((time) => time !== undefined)
-    .sort()[0];
-  if (since !== undefined)
-    say(`RingCentral had given up the earlier one. What came since: npm run catch-up -- --since ${since}`);
+  const [since] = earlier.flatMap(({ blacklistedAt }) => blacklistedAt ?? []).sort();
+  if (since) say(`RingCentral had given up the earlier one. What came since: npm run catch-up -- --since ${since}`);
   say('Call the number, leave a voicemail, and watch the receiver.');
 }
 
@@ -117,19 +105,11 @@ async function deleteUnlessGone(session: Session, id: string): Promise<void> {
   }
 }
 
-function describeNew(subscription: Subscription, { eventFilters }: NewSubscription, replaced: number): string {
-  const { id, expirationTime } = subscription;
-  const lines = [
-    `Subscribed to ${eventFilters.join(', ')}`,
-    `  id       ${id}`,
-    `  expires  ${expiry(expirationTime)}`,
-    replaced > 0 &&
-      `  replaces ${replaced} earlier ${replaced === 1 ? 'subscription' : 'subscriptions'} of this address`,
-  ];
-  return `${lines
-    .filter((line) => line !== false)
-    .map(safeText)
-    .join('\n')}\n`;
+function describeNew({ id, expirationTime }: Subscription, filters: string[], replaced: number): string {
+  const lines = [`Subscribed to ${filters.join(', ')}`, `  id       ${id}`, `  expires  ${expiry(expirationTime)}`];
+  if (replaced > 0)
+    lines.push(`  replaces ${replaced} earlier ${replaced === 1 ? 'subscription' : 'subscriptions'} of this address`);
+  return asLines(lines);
 }
 
 /** Throws a Failure where nothing, or not all, will come: a 200 is not yet success. */
@@ -138,7 +118,7 @@ function failUnlessLive({ status, disabledFilters, eventFilters: listed }: Subsc
   if (disabled)
     throw new Failure(
       `RingCentral will send nothing for ${disabledFilters.map(({ filter }) => filter).join(', ')}: ${disabled.reason}\n` +
-        `${DISABLED_FILTERS} Then run this again.`,
+        `${PERMISSIONS} Then run this again.`,
     );
   const missing = asked.filter((filter) => !listed.some((each) => withoutIds(each) === withoutIds(filter)));
   if (missing.length > 0)
@@ -153,18 +133,16 @@ function withoutIds(filter: string): string {
 }
 
 function warnIfShort({ expirationTime }: Subscription, say: Terminal['say']): void {
-  const years = daysUntil(expirationTime) / YEAR_DAYS;
-  if (!(years > ASKED_YEARS - 1))
-    say(
-      `RingCentral granted less than the ${ASKED_YEARS} years asked for: run \`npm run register\` again before it expires.`,
-    );
+  // NaN, where it does not say, is not enough either.
+  if (!(daysUntil(expirationTime) / YEAR_DAYS > 19))
+    say('RingCentral granted less than the 20 years asked for: run `npm run register` again before it expires.');
 }
 
 async function list({ readSettings, print, say }: Terminal, json: boolean): Promise<void> {
   const env = readSettings();
   const session = await Session.logIn(ringCentralSettings(env), say);
   const { subscriptions, raw } = await listSubscriptions(session);
-  if (json) return print(asLine(raw));
+  if (json) return print(asLines([JSON.stringify(raw)]));
   if (subscriptions.length === 0) return print('There is no subscription. To create one: npm run register\n');
   // Not to know this receiver's address is no reason to fail here.
   const own = await findAddress(addressSettings(env), () => {}).catch(() => undefined);
@@ -172,17 +150,15 @@ async function list({ readSettings, print, say }: Terminal, json: boolean): Prom
 }
 
 function describe(subscription: Subscription, isOwn: boolean): string {
-  const { id, status, blacklistedAt, blacklistReason, expirationTime, eventFilters, disabledFilters } = subscription;
-  const since = blacklistedAt && ` since ${blacklistedAt}: ${blacklistReason ?? 'without a reason'}`;
-  const lines = [
+  const { id, status, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
+  return asLines([
     `${id}${isOwn ? '  (this receiver)' : ''}`,
-    `  state    ${status}${since ?? ''}`,
-    `  expires  ${expiry(expirationTime)}`,
-    ...eventFilters.map((filter) => `  filter   ${filter}`),
-    ...disabledFilters.map(({ filter, reason }) => `  disabled ${filter}: ${reason}`),
+    `  state    ${status}${blacklistedAt ? ` since ${blacklistedAt}: ${blacklistReason}` : ''}`,
+    `  expires  ${expiry(subscription.expirationTime)}`,
+    ...subscription.eventFilters.map((filter) => `  filter   ${filter}`),
+    ...subscription.disabledFilters.map(({ filter, reason }) => `  disabled ${filter}: ${reason}`),
     `  address  ${subscription.address || subscription.transportType}`,
-  ];
-  return `${lines.map(safeText).join('\n')}\n`;
+  ]);
 }
 
 async function deleteAll({ readSettings, print, say }: Terminal, ids: string[]): Promise<void> {
@@ -213,8 +189,8 @@ function daysUntil(time: string | undefined): number {
   return (Date.parse(time ?? '') - Date.now()) / DAY_MS;
 }
 
-function asLine(raw: unknown): string {
-  return `${safeText(JSON.stringify(raw))}\n`;
+function asLines(lines: string[]): string {
+  return `${lines.map(safeText).join('\n')}\n`;
 }
 
 function sameAddress(one: string, other: string): boolean {

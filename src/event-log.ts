@@ -25,17 +25,15 @@ export class NotLogged extends Error {}
 
 /** Where events go: each once, each in one write, as one JSON object a line or laid out for a person. */
 export class EventLog {
-  readonly #writer: LineWriter;
-  readonly #format: LogFormat;
   readonly #logged = new Set<string>();
   readonly #order: string[] = [];
   #next = 0;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor(writer: LineWriter, format: LogFormat) {
-    this.#writer = writer;
-    this.#format = format;
-  }
+  constructor(
+    private readonly writer: LineWriter,
+    private readonly format: LogFormat,
+  ) {}
 
   /**
    * Logs an event whose uuid is not among the last 10,000 that were logged.
@@ -53,13 +51,13 @@ export class EventLog {
 
   #write(notification: Notification): Promise<void> {
     const { uuid } = notification;
-    const text = eventText(notification, this.#format);
+    const text = eventText(notification, this.format);
     const written = new Promise<void>((resolve, reject) => {
       const timeout = setTimeout(
         () => reject(new NotLogged(`stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`)),
         WRITE_TIMEOUT_MS,
       );
-      this.#writer.write(text, (error) => {
+      this.writer.write(text, (error) => {
         clearTimeout(timeout);
         if (uuid !== undefined) this.#underWay.delete(uuid);
         if (error) return reject(new NotLogged(error.message));
@@ -80,13 +78,9 @@ export class EventLog {
   }
 }
 
-function oneLine(json: string): string {
-  return safeText(json.replace(/[\t\n\r]+/g, ' '));
-}
-
 /** An event as it is logged: one line, or for a person its summary, a note where there is one, and the payload. */
 export function eventText(notification: Notification, format: LogFormat, note?: string): string {
-  const line = oneLine(notification.json);
+  const line = safeText(notification.json.replace(/[\t\n\r]+/g, ' '));
   return format === 'json' ? line : [summary(notification), note, indent(line)].filter(Boolean).join('\n');
 }
 

@@ -30,17 +30,16 @@ interface Line {
  * comes in meanwhile goes out with the next one. `onGone` is told when nothing can be written any more.
  */
 export class LineWriter {
-  readonly #fd: number;
   readonly #write: typeof writeSync | typeof writeInThread;
-  readonly #onGone: (error: Error) => void;
   #waiting: Line[] = [];
   #waitingSize = 0;
   #busy = false;
 
-  constructor(fd: number, onGone: (error: Error) => void = () => {}) {
-    this.#fd = fd;
+  constructor(
+    private readonly fd: number,
+    private readonly onGone: (error: Error) => void = () => {},
+  ) {
     this.#write = fstatSync(fd).isFile() ? writeSync : writeInThread;
-    this.#onGone = onGone;
   }
 
   /** True while lines are on their way. */
@@ -55,17 +54,14 @@ export class LineWriter {
    * system's or one saying that too many lines wait, when it never will.
    */
   write(text: string, done: Line['done'] = () => {}): void {
-    if (this.#waitingSize > MAX_WAITING) {
-      queueMicrotask(() => done(new Error('too many lines wait for a reader that has stopped')));
-      return;
-    }
+    if (this.#waitingSize > MAX_WAITING)
+      return queueMicrotask(() => done(new Error('too many lines wait for a reader that has stopped')));
     this.#waiting.push({ text: `${text}\n`, written: 0, done });
     this.#waitingSize += text.length + LINE_OVERHEAD;
-    if (!this.#busy) {
-      this.#busy = true;
-      // All lines of this turn of the event loop in one write.
-      setImmediate(() => void this.#drain());
-    }
+    if (this.#busy) return;
+    this.#busy = true;
+    // All lines of this turn of the event loop in one write.
+    setImmediate(() => void this.#drain());
   }
 
   async #drain(): Promise<void> {
@@ -76,7 +72,7 @@ export class LineWriter {
       const bytes = Buffer.from(lines.map(({ text }) => text).join(''));
       let written = lines[0]?.written ?? 0;
       try {
-        while (written < bytes.length) written += await this.#write(this.#fd, bytes, written);
+        while (written < bytes.length) written += await this.#write(this.fd, bytes, written);
       } catch (error) {
         await this.#recover(lines, written, error as NodeJS.ErrnoException);
         continue;
@@ -100,7 +96,7 @@ export class LineWriter {
       else done(error);
       written -= size;
     }
-    if (gone) return this.#onGone(error);
+    if (gone) return this.onGone(error);
     if (again.length > 0) {
       this.#waiting.unshift(...again);
       this.#waitingSize += again.reduce((size, { text }) => size + text.length + LINE_OVERHEAD, 0);

@@ -4,8 +4,7 @@ import { fields } from './fields.js';
 import type { AddressSettings } from './settings.js';
 import { NoAnswer, timedFetch } from './timed-fetch.js';
 
-/** RingCentral waits so long for the answer to a handshake, and takes one under this size (Developer Guide, "Creating
- * Webhooks"). */
+/** What RingCentral allows the answer to a handshake (Developer Guide, "Creating Webhooks"). */
 const MAX_ANSWER_MS = 3000;
 const MAX_ANSWER_BYTES = 1024;
 const NGROK_TIMEOUT_MS = 3000;
@@ -49,9 +48,8 @@ export async function findAddress(settings: AddressSettings, say: (line: string)
   const [found, second] = secure.length > 0 ? secure : here;
   if (second) {
     const choices = here.map(({ url }) => url).join(', ');
-    throw new Failure(
-      `More than one ngrok tunnel forwards to port ${port} (${choices}).\nChoose: npm run register -- --address URL`,
-    );
+    const choose = 'Choose: npm run register -- --address URL';
+    throw new Failure(`More than one ngrok tunnel forwards to port ${port} (${choices}).\n${choose}`);
   }
   say(`Found ngrok: ${found?.url} → localhost:${port}`);
   return deliveryAddress(found?.url ?? '', 'The address of the ngrok tunnel');
@@ -59,14 +57,12 @@ export async function findAddress(settings: AddressSettings, say: (line: string)
 
 /** All tunnels of a running agent, with the local port that each forwards to (ngrok documentation, "Agent API"). */
 async function listTunnels(ngrokApiUrl: string, start: string): Promise<{ url: string; port: number }[]> {
-  let body: unknown;
-  try {
-    const response = await timedFetch(`${ngrokApiUrl}/api/tunnels`, NGROK_TIMEOUT_MS);
-    body = await response.json();
-  } catch (error) {
-    if (error instanceof NoAnswer) throw new Failure(`No ngrok agent at ${ngrokApiUrl} (${error.message}). ${start}`);
-  }
-  const { tunnels } = fields(body);
+  const response = await timedFetch(`${ngrokApiUrl}/api/tunnels`, NGROK_TIMEOUT_MS).catch((error: unknown) => {
+    throw error instanceof NoAnswer
+      ? new Failure(`No ngrok agent at ${ngrokApiUrl} (${error.message}). ${start}`)
+      : error;
+  });
+  const { tunnels } = fields(await response.json().catch(() => undefined));
   if (!Array.isArray(tunnels))
     throw new Failure(
       `What answers at ${ngrokApiUrl} is not an ngrok agent: set NGROK_API_URL to its web_addr, or WEBHOOK_ADDRESS.`,
@@ -88,18 +84,12 @@ async function listTunnels(ngrokApiUrl: string, start: string): Promise<{ url: s
 export async function checkAddress(address: string): Promise<number> {
   const fail = (what: string) => new Failure(`${address} ${what}`);
   const token = randomUUID();
+  const init: RequestInit = { method: 'POST', headers: { 'Validation-Token': token }, redirect: 'manual' };
   const start = performance.now();
-  let answer;
-  let body;
-  try {
-    const init = { method: 'POST', headers: { 'Validation-Token': token }, redirect: 'manual' as const };
-    answer = await timedFetch(address, MAX_ANSWER_MS, init);
-    body = await answer.arrayBuffer();
-  } catch (error) {
-    if (error instanceof NoAnswer) throw fail(whyNoAnswer(error));
-    throw error;
-  }
-  const elapsed = performance.now() - start;
+  const answer = await timedFetch(address, MAX_ANSWER_MS, init).catch((error: unknown) => {
+    throw error instanceof NoAnswer ? fail(whyNoAnswer(error)) : error;
+  });
+  const elapsedMs = performance.now() - start;
   const { status, headers } = answer;
   const ngrokError = headers.get('ngrok-error-code');
   if (status === 404 && ngrokError)
@@ -112,12 +102,12 @@ export async function checkAddress(address: string): Promise<number> {
   if (!/^application\/json\s*(;|$)/i.test(headers.get('content-type') ?? ''))
     throw fail(`answers with Content-Type ${headers.get('content-type')}, not application/json.`);
   const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`);
-  const bytes = `HTTP/1.1 200 OK\r\n${lines.join('')}\r\n`.length + body.byteLength;
+  const bytes = `HTTP/1.1 200 OK\r\n${lines.join('')}\r\n`.length + (await answer.arrayBuffer()).byteLength;
   if (bytes >= MAX_ANSWER_BYTES)
     throw fail(
       `answers with ${bytes} bytes, headers included, and RingCentral takes fewer than ${MAX_ANSWER_BYTES}: have the proxy in front of it add fewer headers.`,
     );
-  return Math.round(elapsed);
+  return Math.round(elapsedMs);
 }
 
 function whyNoAnswer({ code, message }: NoAnswer): string {

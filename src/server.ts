@@ -11,8 +11,7 @@ import { readEnvironment, receiverSettings, type ReceiverSettings } from './sett
 
 /** How long a request may take to arrive, in milliseconds: a slow sender holds a connection no longer. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** How long a connection is kept between requests, in milliseconds: longer than load balancers keep theirs (60 s), so
- * that it is never closed under a request of theirs. */
+/** How long a connection is kept between requests: longer than load balancers keep theirs (60 s). */
 const KEEP_ALIVE_MS = 65_000;
 /** After a signal: how long connections between requests, and then all others, are kept, in milliseconds. */
 const IDLE_GRACE_MS = 1000;
@@ -40,12 +39,8 @@ const server = createServer({
 let stopping = false;
 
 function start(settings: ReceiverSettings): void {
-  const app = createApp({
-    eventLog: new EventLog(stdout, settings.logFormat ?? (isatty(1) ? 'pretty' : 'json')),
-    verificationToken: settings.verificationToken,
-    corsOrigin: settings.corsOrigin,
-    say,
-  });
+  const { logFormat = isatty(1) ? 'pretty' : 'json', verificationToken, corsOrigin } = settings;
+  const app = createApp({ eventLog: new EventLog(stdout, logFormat), verificationToken, corsOrigin, say });
   server.on('request', (_req, res) => {
     if (stopping) res.setHeader('Connection', 'close');
   });

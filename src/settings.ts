@@ -6,7 +6,7 @@ import { Failure } from './failure.js';
 type Environment = Record<string, string | undefined>;
 
 /**
- * What is set in the environment, and what `.env` in this folder adds to it. Variables without a value are left out.
+ * What is set in the environment, and what `.env` in this folder adds to it.
  *
  * Throws a Failure where `.env` is there but cannot be read.
  */
@@ -16,17 +16,10 @@ export function readEnvironment(): Environment {
   return process.env;
 }
 
-export interface ReceiverSettings {
-  port: number;
-  host: string | undefined;
-  logFormat: LogFormat | undefined;
-  corsOrigin: string;
-  verificationToken: string | undefined;
-  webhookAddress: string | undefined;
-}
+export type ReceiverSettings = ReturnType<typeof receiverSettings>;
 
 /** The settings of the receiver. Throws a Failure. */
-export function receiverSettings(env: Environment): ReceiverSettings {
+export function receiverSettings(env: Environment) {
   return {
     port: port(env),
     host: env['HOST'] || undefined,
@@ -82,14 +75,9 @@ function bad(name: string, value: string, takes: string): Failure {
 }
 
 /** How to log in: with a JWT, or with a password where the account still allows it (discontinued on 2024-03-31). */
-export type Login = { jwt: string } | { username: string; password: string; extension?: string };
+type Login = { jwt: string } | { username: string; password: string; extension?: string };
 
-export interface RingCentralSettings {
-  server: string;
-  clientId: string;
-  clientSecret: string;
-  login: Login;
-}
+export type RingCentralSettings = ReturnType<typeof ringCentralSettings>;
 
 /** RingCentral's form for a new app, filled in: JWT login, and the two permissions that voicemail webhooks need. */
 const NEW_APP =
@@ -97,7 +85,7 @@ const NEW_APP =
   '&permissions=SubscriptionWebhook,ReadMessages';
 
 /** The settings of all that logs in. Throws a Failure that names all that are missing, and where to get them. */
-export function ringCentralSettings(env: Environment): RingCentralSettings {
+export function ringCentralSettings(env: Environment) {
   const server = httpUrl(env, 'RINGCENTRAL_SERVER', 'https://platform.ringcentral.com').origin;
   const clientId = consoleText(env, 'RINGCENTRAL_CLIENT_ID');
   const clientSecret = consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
@@ -116,8 +104,7 @@ export function ringCentralSettings(env: Environment): RingCentralSettings {
 function readLogin(env: Environment): Login | undefined {
   const jwt = consoleText(env, 'RINGCENTRAL_JWT');
   if (jwt) return { jwt };
-  const [username, password] = [env['RINGCENTRAL_USERNAME'], env['RINGCENTRAL_PASSWORD']];
-  const extension = env['RINGCENTRAL_EXTENSION'];
+  const { RINGCENTRAL_USERNAME: username, RINGCENTRAL_PASSWORD: password, RINGCENTRAL_EXTENSION: extension } = env;
   return username && password ? { username, password, ...(extension && { extension }) } : undefined;
 }
 
@@ -129,14 +116,10 @@ function consoleText(env: Environment, name: string): string | undefined {
   return value;
 }
 
-export interface AddressSettings {
-  port: number;
-  address: string | undefined;
-  ngrokApiUrl: string;
-}
+export type AddressSettings = ReturnType<typeof addressSettings>;
 
 /** Where to find the receiver's public address. Throws a Failure. */
-export function addressSettings(env: Environment): AddressSettings {
+export function addressSettings(env: Environment) {
   return {
     port: port(env),
     address: env['WEBHOOK_ADDRESS'] || undefined,

@@ -13,11 +13,7 @@ export class NoAnswer extends Error {
  *
  * Throws NoAnswer where none came, with a message that says why: "no answer within 15 seconds", "ECONNREFUSED".
  */
-export async function timedFetch(
-  input: string | URL | Request,
-  timeoutMs: number,
-  init?: RequestInit,
-): Promise<Response> {
+export async function timedFetch(input: string | URL | Request, timeoutMs: number, init?: RequestInit) {
   try {
     const response = await fetch(input, { ...init, signal: AbortSignal.timeout(timeoutMs) });
     const body = await response.arrayBuffer();

@@ -49,26 +49,23 @@ export function webhook({ eventLog, verificationToken, say }: WebhookOptions): R
     const validationToken = req.get('validation-token');
     if (validationToken !== undefined) echo(res, validationToken);
     else if (!notification) throw new Refusal(400, NEITHER);
-    if (notification) {
-      if (expected && !matches(req.get('verification-token'), expected)) {
-        say(UNPROVEN);
-        throw new Refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
-      }
-      await logEvent(notification);
+    if (notification && expected && !matches(req.get('verification-token'), expected)) {
+      say(UNPROVEN);
+      throw new Refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
     }
+    if (notification) await logEvent(notification);
     res.setHeader('Content-Type', 'application/json').end();
   };
 
   async function logEvent(notification: Notification): Promise<void> {
-    let isNew;
     try {
-      isNew = await eventLog.log(notification);
+      const isNew = await eventLog.log(notification);
+      if (!isNew) say(`Event ${notification.uuid} came again: logged once`);
     } catch (error) {
       if (!(error instanceof NotLogged)) throw error;
       say(`A notification was refused, it could not be logged: ${error.message}`);
       throw new Refusal(503, 'The event could not be written to the log: send it again');
     }
-    if (!isNew) say(`Event ${notification.uuid} came again: logged once`);
   }
 }
 

@@ -1,7 +1,8 @@
 const PAGE_OF_APP = 'on the page of your app (https://developers.ringcentral.com/console)';
 const CLIENT = `Copy client id and client secret again ${PAGE_OF_APP}, and use the RINGCENTRAL_SERVER they belong to.`;
 const GRANT = `Allow the JWT auth flow ${PAGE_OF_APP}, under Auth, and set RINGCENTRAL_JWT.`;
-const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Read Messages" ${PAGE_OF_APP}, under Security.`;
+/** Also what to do about event filters that are disabled. */
+export const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Read Messages" ${PAGE_OF_APP}, under Security.`;
 
 /** RingCentral's error codes → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
 const ADVICE: Record<string, string> = {
@@ -41,6 +42,3 @@ export function advice(codes: string[], parameterName = ''): string | undefined 
   const setting = SETTINGS[parameterName.split('.').at(-1) ?? ''];
   return known ?? (setting && `Correct ${setting}.`);
 }
-
-/** What to do about event filters that are disabled. */
-export const DISABLED_FILTERS = PERMISSIONS;

@@ -9,7 +9,8 @@ import { RingCentralError, type Session } from './session.js';
  * The longest life of a WebHook subscription, in seconds: 20 years by RingCentral's developer relations
  * (community.ringcentral.com), 10 by the API reference. The platform refuses what is over its maximum, or grants less.
  */
-const EXPIRES_IN_SECONDS = [630_720_000, 315_360_000] as const;
+const LONGEST_SECONDS = 630_720_000;
+const SHORTER_SECONDS = 315_360_000;
 
 const PATH = '/restapi/v1.0/subscription';
 
@@ -57,15 +58,14 @@ export async function createSubscription(
     if (!created.id) throw new Failure('RingCentral answered without a subscription: run `npm run register` again.');
     return created;
   };
-  const [longest, shorter] = EXPIRES_IN_SECONDS;
   try {
-    return await create(longest);
+    return await create(LONGEST_SECONDS);
   } catch (error) {
     const refused =
       error instanceof RingCentralError && error.codes.includes('CMN-101') && error.parameterName === 'expiresIn';
     if (!refused) throw error;
     say('RingCentral refused a subscription of 20 years: asking for 10.');
-    return create(shorter);
+    return create(SHORTER_SECONDS);
   }
 }
 
@@ -87,12 +87,10 @@ function read(raw: unknown): Subscription {
     eventFilters: list(info.eventFilters)
       .map(shown)
       .filter((filter) => filter !== undefined),
-    disabledFilters: list(info.disabledFilters)
-      .map(fields)
-      .map(({ filter, reason: code, message }) => ({
-        filter: shown(filter) ?? '',
-        reason: shown(message) ?? shown(code) ?? 'without a reason',
-      })),
+    disabledFilters: list(info.disabledFilters).map((each) => {
+      const { filter, reason: code, message } = fields(each);
+      return { filter: shown(filter) ?? '', reason: shown(message) ?? shown(code) ?? 'without a reason' };
+    }),
     expirationTime: text(info.expirationTime),
     transportType: text(deliveryMode['transportType']) ?? '',
     address: text(deliveryMode['address']) ?? '',
