@@ -23,7 +23,7 @@ const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const EVENT = '/restapi/v1.0/account/~/extension/~/voicemail';
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 
-void run(USAGE, async (terminal) => {
+void run(USAGE, ['since', 'until', 'transcripts'], async (terminal) => {
   const { values } = parseArgs({
     options: {
       since: { type: 'string', default: '24h' },

@@ -18,7 +18,11 @@ export interface Terminal {
  * Runs a script and sets the exit status: 2 with the usage where the command line is wrong, 1 where something else went
  * wrong, each with what to do next and without a stack trace where it was foreseen.
  */
-export async function run(usage: string, script: (terminal: Terminal) => Promise<void>): Promise<void> {
+export async function run(
+  usage: string,
+  options: string[],
+  script: (terminal: Terminal) => Promise<void>,
+): Promise<void> {
   let hidden: string[] = [];
   const hide = (text: string) => hidden.reduce((shown, secret) => shown.replaceAll(secret, '[secret]'), text);
   const say = (message: string) => {
@@ -29,7 +33,13 @@ export async function run(usage: string, script: (terminal: Terminal) => Promise
     hidden = secrets(env);
     return env;
   };
+  process.stdout.on('error', (error) => {
+    process.exitCode = 1;
+    say(`stdout cannot be written: ${error.message}`);
+  });
   try {
+    const kept = options.find((name) => process.env[`npm_config_${name}`] !== undefined);
+    if (kept) throw new UsageError(`npm kept --${kept} for itself: options go after a lone --`);
     await script({ readSettings, print: (text) => process.stdout.write(hide(text)), say });
   } catch (error) {
     process.exitCode = isUsageError(error) ? 2 : 1;

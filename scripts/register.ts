@@ -25,7 +25,7 @@ const YEAR_DAYS = 365.25;
 /** Names under which ngrok hands out addresses. Those of free tunnels change at every start. */
 const NGROK = /\.ngrok(-free)?\.(app|dev|io)$/;
 
-void run(USAGE, async (terminal) => {
+void run(USAGE, ['address', 'list', 'delete'], async (terminal) => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -42,7 +42,11 @@ void run(USAGE, async (terminal) => {
   const odd = Object.keys(values).find((name) => !allowed.includes(name));
   if (odd) throw new UsageError(`--${odd} does not go with --${values.list ? 'list' : 'delete'}`);
   if (values.delete ? positionals.length === 0 : positionals.length > 0)
-    throw new UsageError(values.delete ? '--delete takes the ids of subscriptions' : `Unexpected ${positionals[0]}`);
+    throw new UsageError(
+      values.delete
+        ? '--delete takes the ids of subscriptions'
+        : `Unexpected ${positionals[0]}: options go after a lone --`,
+    );
   if (values.list) return list(terminal, values.json === true);
   if (values.delete) return deleteAll(terminal, positionals);
   return register(terminal, values.address, !values['no-check'], values.json === true);
@@ -77,6 +81,7 @@ async function register(terminal: Terminal, given: string | undefined, check: bo
         'perhaps long gone.\nSee all: npm run register -- --list. Delete: npm run register -- --delete ID...',
     );
   failUnlessLive(subscription, wanted.eventFilters);
+  if (check) await checkAddress(address, wanted.verificationToken);
   warnIfShort(subscription, say);
   const [since] = earlier.flatMap(({ blacklistedAt }) => blacklistedAt ?? []).sort();
   if (since) say(`RingCentral had given up the earlier one. What came since: npm run catch-up -- --since ${since}`);
@@ -193,8 +198,10 @@ function asLines(lines: string[]): string {
   return `${lines.map(safeText).join('\n')}\n`;
 }
 
+/** Whether both lead to the same receiver, which does not mind a slash at the end. */
 function sameAddress(one: string, other: string): boolean {
-  return one === other || (URL.canParse(one) && new URL(one).href === other);
+  const bare = (address: string) => (URL.canParse(address) ? new URL(address).href : address).replace(/\/?(#.*)?$/, '');
+  return bare(one) === bare(other);
 }
 
 function hostname(address: string): string {

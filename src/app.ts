@@ -25,6 +25,7 @@ interface AppOptions extends WebhookOptions {
 export function createApp({ corsOrigin, ...options }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag');
+  app.use(accessLog(options.say));
   // Of helmet's headers those that mean something for an API: all of them are 640 bytes of the 1024 that an answer has.
   app.use(
     helmet.contentSecurityPolicy({
@@ -38,7 +39,6 @@ export function createApp({ corsOrigin, ...options }: AppOptions): Express {
   app.use(
     cors({ origin: corsOrigin, methods: 'POST', allowedHeaders: 'Content-Type,Validation-Token,Verification-Token' }),
   );
-  app.use(accessLog(options.say));
   app
     .route('/webhook')
     // Any content type: a handshake's does not matter, its body is empty.

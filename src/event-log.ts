@@ -26,6 +26,7 @@ export class NotLogged extends Error {}
 /** Where events go: each once, each in one write, as one JSON object a line or laid out for a person. */
 export class EventLog {
   readonly #logged = new Set<string>();
+  /** In a ring: to find the oldest in the Set costs more the longer it lives. */
   readonly #order: string[] = [];
   #next = 0;
   readonly #underWay = new Map<string, Promise<void>>();
@@ -54,7 +55,8 @@ export class EventLog {
     const text = eventText(notification, this.format);
     const written = new Promise<void>((resolve, reject) => {
       const timeout = setTimeout(
-        () => reject(new NotLogged(`stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`)),
+        () =>
+          reject(new NotLogged(this.writer.failure?.message ?? `stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`)),
         WRITE_TIMEOUT_MS,
       );
       this.writer.write(text, (error) => {

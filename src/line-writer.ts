@@ -34,12 +34,24 @@ export class LineWriter {
   #waiting: Line[] = [];
   #waitingSize = 0;
   #busy = false;
+  #writing = false;
+  #failure: Error | undefined;
 
   constructor(
     private readonly fd: number,
     private readonly onGone: (error: Error) => void = () => {},
   ) {
     this.#write = fstatSync(fd).isFile() ? writeSync : writeInThread;
+  }
+
+  /** True while a write is under way in the thread pool: a process that exits waits for it, and so perhaps for ever. */
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  /** Why the last write failed; undefined where it did not. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** True while lines are on their way. */
@@ -72,11 +84,15 @@ export class LineWriter {
       const bytes = Buffer.from(lines.map(({ text }) => text).join(''));
       let written = lines[0]?.written ?? 0;
       try {
+        this.#writing = true;
         while (written < bytes.length) written += await this.#write(this.fd, bytes, written);
+        this.#failure = undefined;
       } catch (error) {
+        this.#writing = false;
         await this.#recover(lines, written, error as NodeJS.ErrnoException);
         continue;
       }
+      this.#writing = false;
       for (const { done } of lines) done();
     }
     this.#busy = false;
@@ -84,6 +100,7 @@ export class LineWriter {
 
   /** Tells each line how it went, where `written` bytes of them are out, but for those that must be tried again. */
   async #recover(lines: Line[], written: number, error: NodeJS.ErrnoException): Promise<void> {
+    this.#failure = error;
     const gone = GONE.has(error.code ?? '');
     const again: Line[] = [];
     for (const { text, done } of lines) {

@@ -20,6 +20,8 @@ export function deliveryAddress(given: string, setting: string): string {
       `${setting} is ${JSON.stringify(given)}: it takes a URL, such as https://hook.example.com/webhook`,
     );
   const url = new URL(given);
+  if (url.username || url.password) throw new Failure(`${setting} takes a URL without user name and password`);
+  url.hash = '';
   if (url.pathname === '/') url.pathname = '/webhook';
   return url.href;
 }
@@ -32,6 +34,8 @@ export function deliveryAddress(given: string, setting: string): string {
 export async function findAddress(settings: AddressSettings, say: (line: string) => void): Promise<string> {
   if (settings.address !== undefined) return deliveryAddress(settings.address, 'WEBHOOK_ADDRESS');
   const { port, ngrokApiUrl } = settings;
+  if (port === 0)
+    throw new Failure('With PORT=0 the port changes at each start: give --address, or set WEBHOOK_ADDRESS.');
   const instead = 'or set WEBHOOK_ADDRESS to the public address of the receiver.';
   const start = `Run \`ngrok http ${port}\` in another terminal, ${instead}`;
   const tunnels = await listTunnels(ngrokApiUrl, start);
@@ -77,31 +81,35 @@ async function listTunnels(ngrokApiUrl: string, start: string): Promise<{ url: s
 }
 
 /**
- * Does a handshake as RingCentral will, and resolves to how long the answer took, in milliseconds.
+ * Does a handshake as RingCentral will, and resolves to how long the answer took, in milliseconds. With a verification
+ * token it asks whether the receiver expects that one.
  *
  * Throws a Failure that names the rule of the contract that the answer breaks, and what to do.
  */
-export async function checkAddress(address: string): Promise<number> {
+export async function checkAddress(address: string, verificationToken?: string): Promise<number> {
   const fail = (what: string) => new Failure(`${address} ${what}`);
   const token = randomUUID();
-  const init: RequestInit = { method: 'POST', headers: { 'Validation-Token': token }, redirect: 'manual' };
+  const headers = { 'Validation-Token': token, ...(verificationToken && { 'Verification-Token': verificationToken }) };
+  const init: RequestInit = { method: 'POST', headers, redirect: 'manual' };
   const start = performance.now();
   const answer = await timedFetch(address, MAX_ANSWER_MS, init).catch((error: unknown) => {
     throw error instanceof NoAnswer ? fail(whyNoAnswer(error)) : error;
   });
   const elapsedMs = performance.now() - start;
-  const { status, headers } = answer;
-  const ngrokError = headers.get('ngrok-error-code');
+  const { status, headers: given } = answer;
+  const ngrokError = given.get('ngrok-error-code');
   if (status === 404 && ngrokError)
     throw fail(`is the address of a tunnel that is gone (${ngrokError}): start ngrok again, with its new address.`);
   if (status === 502) throw fail('answers 502, nothing listens behind it: start the receiver with `npm start`.');
+  if (status === 401)
+    throw fail('expects another verification token: restart the receiver, which has not seen the change of .env.');
   if (status !== 200)
     throw fail(`answers the handshake with ${status}, not 200: does it lead to POST /webhook of \`npm start\`?`);
-  if (headers.get('validation-token') !== token)
+  if (given.get('validation-token') !== token)
     throw fail('does not echo the Validation-Token: another program than `npm start` answers there.');
-  if (!/^application\/json\s*(;|$)/i.test(headers.get('content-type') ?? ''))
-    throw fail(`answers with Content-Type ${headers.get('content-type')}, not application/json.`);
-  const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`);
+  if (!/^application\/json\s*(;|$)/i.test(given.get('content-type') ?? ''))
+    throw fail(`answers with Content-Type ${given.get('content-type')}, not application/json.`);
+  const lines = [...given].map(([name, value]) => `${name}: ${value}\r\n`);
   const bytes = `HTTP/1.1 200 OK\r\n${lines.join('')}\r\n`.length + (await answer.arrayBuffer()).byteLength;
   if (bytes >= MAX_ANSWER_BYTES)
     throw fail(

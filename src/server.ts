@@ -20,6 +20,7 @@ const STOP_MS = 4000;
 const FLUSH_MS = 500;
 
 const stdout = new LineWriter(1, (error) => {
+  if (stopping) return;
   say(`stdout cannot be written any more (${error.message}): stopping, so that no event is lost unseen`);
   stop(1);
 });
@@ -92,7 +93,7 @@ function stop(status: number): void {
 async function exit(status: number): Promise<never> {
   for (let waited = 0; (stdout.busy || stderr.busy) && waited < FLUSH_MS; waited += 10) await sleep(10);
   // exit() waits for the thread pool, and so for ever for a write that nobody reads.
-  if (stdout.busy || stderr.busy) process.kill(process.pid, 'SIGKILL');
+  if (stdout.writing || stderr.writing) process.kill(process.pid, 'SIGKILL');
   process.exit(status);
 }
 

@@ -112,7 +112,9 @@ function readLogin(env: Environment): Login | undefined {
 function consoleText(env: Environment, name: string): string | undefined {
   const value = env[name] || undefined;
   if (value && /[^\x21-\x7e]/.test(value))
-    throw new Failure(`${name} holds what the developer console never shows, such as a space: copy it again.`);
+    throw new Failure(
+      `${name} holds what the developer console never shows, such as a space or a curly quote: copy it again.`,
+    );
   return value;
 }
 

@@ -25,6 +25,6 @@ export async function timedFetch(input: string | URL | Request, timeoutMs: numbe
     // fetch() hides the reason in `cause` (https://nodejs.org/api/globals.html#fetch).
     const cause = error.cause instanceof Error ? error.cause : error;
     const code = 'code' in cause ? String(cause.code) : '';
-    throw new NoAnswer(code, code || cause.message);
+    throw new NoAnswer(code, code === 'UND_ERR_SOCKET' ? 'the connection was cut' : code || cause.message);
   }
 }

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
-import { fields } from './fields.js';
+import { fields, text } from './fields.js';
 import { NotLogged, type EventLog, type Notification } from './event-log.js';
 
 /** RingCentral takes answers under this many bytes, headers included (Developer Guide, "Creating Webhooks"). */
@@ -25,8 +25,8 @@ export class Refusal extends Error {
 const NEITHER =
   'Neither a handshake (a Validation-Token header) nor a notification (a JSON object with a string "event")';
 const UNPROVEN =
-  'Refused a notification without the right Verification-Token. ' +
-  'If RingCentral sent it, its subscription was created with another token: run `npm run register`.';
+  'Refused a request without the right Verification-Token. If it was no stranger: ' +
+  'restart the receiver if .env has changed since it started, then run `npm run register`.';
 
 export interface WebhookOptions {
   eventLog: EventLog;
@@ -49,7 +49,9 @@ export function webhook({ eventLog, verificationToken, say }: WebhookOptions): R
     const validationToken = req.get('validation-token');
     if (validationToken !== undefined) echo(res, validationToken);
     else if (!notification) throw new Refusal(400, NEITHER);
-    if (notification && expected && !matches(req.get('verification-token'), expected)) {
+    const proof = req.get('verification-token');
+    // RingCentral's handshake has none. One that has it asks whether this receiver expects the same (npm run register).
+    if (expected && (notification || proof !== undefined) && !matches(proof, expected)) {
       say(UNPROVEN);
       throw new Refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
     }
@@ -96,8 +98,14 @@ function readNotification(req: Request): Notification | undefined {
   }
   const { event, uuid, timestamp, body: message } = fields(payload);
   if (typeof event !== 'string') return undefined;
-  const identifies = typeof uuid === 'string' && uuid.length <= MAX_UUID_LENGTH;
-  return { json, event, uuid: identifies ? uuid : undefined, timestamp, body: message };
+  const identity = text(uuid);
+  return {
+    json,
+    event,
+    uuid: identity && identity.length <= MAX_UUID_LENGTH ? identity : undefined,
+    timestamp,
+    body: message,
+  };
 }
 
 /** Compares in constant time: how long it takes tells nothing of the token but its length. */

@@ -62,6 +62,14 @@ describe('handshake', () => {
     expect(answer.status).toBe(200);
   });
 
+  it('that asks for a verification token gets it compared: so the registration tells whether they agree', async () => {
+    const ask = (token: string) =>
+      app({ verificationToken: 'secret' })
+        .post('/webhook')
+        .set({ 'Validation-Token': 't', 'Verification-Token': token });
+    expect([(await ask('secret')).status, (await ask('another')).status]).toEqual([200, 401]);
+  });
+
   it('logs an event that comes with it and echoes the header as well', async () => {
     const event = notification();
     const answer = await post(event).set('Validation-Token', 'both');
@@ -149,6 +157,15 @@ describe('once', () => {
   });
 });
 
+it('takes neither an empty uuid nor a huge one for an identity', async () => {
+  const server = app();
+  for (const uuid of ['', 'x'.repeat(201)])
+    for (const event of ['/first', '/second']) {
+      expect((await server.post('/webhook').send({ uuid, event })).status).toBe(200);
+      expect(JSON.parse(logged().at(-1) ?? '')).toEqual({ uuid, event });
+    }
+});
+
 describe('refusals', () => {
   it.each<[number, RegExp, string, Record<string, string>]>([
     [400, /not JSON/, '{"event":', {}],
@@ -212,6 +229,7 @@ describe('headers', () => {
       'access-control-allow-origin': '*',
     });
     expect(answer.headers).not.toHaveProperty('x-powered-by');
+    expect(answer.headers).not.toHaveProperty('etag');
   });
 
   it('name the one origin that is set, and answer a preflight without repeating what it asks for', async () => {
@@ -232,7 +250,11 @@ describe('health', () => {
     const answer = await app().get('/healthz');
     expect([answer.status, answer.text]).toEqual([200, '{"status":"ok"}']);
     await app().get('/other');
-    expect(said).toEqual([expect.stringMatching(/^GET \/other 404 [\d.]+ ms/)]);
+    await app().options('/webhook');
+    expect(said).toEqual([
+      expect.stringMatching(/^GET \/other 404 [\d.]+ ms/),
+      expect.stringMatching(/^OPTIONS \/webhook 204 /),
+    ]);
   });
 });
 

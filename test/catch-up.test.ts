@@ -115,6 +115,14 @@ describe('the period', () => {
   });
 });
 
+it('notices options that npm kept for itself', async () => {
+  const { status, stderr } = await runScript('catch-up', [], { ...env(), npm_config_since: '7d' });
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^npm kept --since for itself: options go after a lone --\n/),
+  ]);
+});
+
 it('prints its usage', async () => {
   expect(await catchUp('--help')).toEqual({
     status: 0,
@@ -148,6 +156,15 @@ describe('at the edges', () => {
   });
 });
 
+it('fails, and logs nothing, where the list never stands still', async () => {
+  fill(150);
+  platform.onRequest = ({ path }) =>
+    void (STORE.test(path) && platform.messages.push(voicemail({ creationTime: minutesAgo(9) })));
+  const { status, stdout, stderr } = await catchUp();
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(/changed each time that it was read: run this again\.\nStopped before anything was logged/);
+});
+
 describe('with --transcripts', () => {
   it('has the text beside the body', async () => {
     platform.messages.push(transcribed('Call me\u001b[2J back.'), voicemail({ id: 2 }));
@@ -177,7 +194,16 @@ describe('with --transcripts', () => {
     elsewhere.attachments = [{ id: 7, type: 'AudioTranscription', uri: 'https://ringcentral.com.example/steal' }];
     platform.messages.push(elsewhere);
     const { status, stderr } = await catchUp('--transcripts');
-    expect([status, stderr]).toEqual([0, expect.stringMatching(/ringcentral\.com\.example is not RingCentral/)]);
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/ringcentral\.com\.example\/steal is not RingCentral/)]);
+  });
+
+  it('goes on without one whose address is none', async () => {
+    const broken = transcribed();
+    broken.attachments = [{ id: 7, type: 'AudioTranscription', uri: 'https://[bad' }];
+    platform.messages.push(broken);
+    const { status, stdout, stderr } = await catchUp('--transcripts');
+    expect([status, ids(stdout)]).toEqual([0, [1]]);
+    expect(stderr).toMatch(/https:\/\/\[bad is not RingCentral/);
   });
 
   it('reads none without being asked', async () => {
@@ -206,6 +232,14 @@ describe('failures', () => {
     const { status, stdout, stderr } = await catchUp();
     expect([status, ids(stdout)]).toEqual([0, [1]]);
     expect(stderr).toMatch(/wait 1 s/);
+  });
+
+  it('logs in again where the login ends while it waits', async () => {
+    fill(1);
+    platform.fail('GET', STORE, { ...apiError(429, 'CMN-301', 'Rate'), headers: { 'Retry-After': '1' } }, 1);
+    platform.fail('GET', STORE, apiError(401, 'OAU-213', 'Token not found'), 1);
+    const { status, stdout } = await catchUp();
+    expect([status, ids(stdout)]).toEqual([0, [1]]);
   });
 
   it('says how far it got where a page cannot be read', async () => {

@@ -721,7 +721,7 @@ it.concurrent.each<[Settings, RegExp]>([
 it.concurrent.each<[string, Fault, RegExp]>([
   ['HTML', 'html', /answered 502 without JSON.*\n.*RINGCENTRAL_SERVER/],
   ['an empty answer', 'empty', /answered without JSON.*RINGCENTRAL_SERVER/],
-  ['a cut connection', 'cut', /UND_ERR_SOCKET|ECONNRESET/],
+  ['a cut connection', 'cut', /the connection was cut|ECONNRESET/],
 ])('errors of RingCentral: can be %s', async (_, fault, line) => {
   const places: [string, RegExp][] = [
     ['POST', TOKEN],
@@ -857,3 +857,26 @@ rRw3sKMyMDAwDwYDVR0RBAgwBocEfwAAATAdBgNVHQ4EFgQUaPlhIb5zqWwcy0NR
 edDeE9ExtHgwCgYIKoZIzj0EAwIDSQAwRgIhAJmbRVNvULBMiOH7Kui5uSqOW41k
 QElEv9OkbcZFZ92jAiEA/EXRgg7ec4OM6QdmwvHciQjt11XiOyuR2zr4J0Rb57E=
 -----END CERTIFICATE-----`;
+
+it.concurrent('is it live: says so where the receiver expects another verification token', async () => {
+  const { register, ids } = await start();
+  const { status, stderr } = await register([], { WEBHOOK_VERIFICATION_TOKEN: 'token-of-a-changed-env' });
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/expects another verification token: restart the receiver/),
+  ]);
+  expect(ids()).toHaveLength(1);
+});
+
+it.concurrent('replaces: takes an address with a slash at the end for the same', async () => {
+  const { register, ids } = await start();
+  for (const path of ['/webhook/', '/webhook', '/webhook#x'])
+    expect((await register(['--address', receiver.url + path])).status).toBe(0);
+  expect(ids()).toHaveLength(1);
+});
+
+it.concurrent('address: shows no password', async () => {
+  const { register } = await start();
+  const { status, stderr } = await register(['--address', receiver.url.replace('//', '//user:hunter2secret@')]);
+  expect([status, stderr]).toEqual([1, '--address takes a URL without user name and password\n']);
+});

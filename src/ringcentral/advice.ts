@@ -16,6 +16,7 @@ const ADVICE: Record<string, string> = {
   'SUB-405': 'WEBHOOK_EVENT_FILTERS names an extension that this user may not watch: write ~ for the own one.',
   'SUB-406': 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for the own one.',
   'CMN-401': PERMISSIONS,
+  'CMN-408': 'This user may not do that: ask the administrator of the account for the permission.',
   'OAU-112': GRANT,
   'OAU-125': GRANT,
   'OAU-251': GRANT,
@@ -25,6 +26,7 @@ const ADVICE: Record<string, string> = {
   'OAU-153': CLIENT,
   'OAU-168': 'This account has a second factor, so a password cannot log in: set RINGCENTRAL_JWT.',
   'OAU-252': 'Create a new RINGCENTRAL_JWT: this one is wrong, expired, revoked, or made for another app or server.',
+  'OAU-213': 'The login has ended meanwhile: run this again.',
   invalid_client: CLIENT,
   unauthorized_client: GRANT,
 };

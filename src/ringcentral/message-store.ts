@@ -39,9 +39,10 @@ export async function listVoicemails(
       totals.add(totalElements);
       pages = Number(totalPages ?? 1);
     }
-    if (totals.size === 1) break;
+    // Newest first as they came, and so, where times are the same, reversed.
+    if (totals.size === 1) return [...found.values()].reverse().sort((a, b) => creationTime(a) - creationTime(b));
   }
-  return [...found.values()].reverse().sort((a, b) => creationTime(a) - creationTime(b));
+  throw new Failure('The list of voicemails changed each time that it was read: run this again.');
 }
 
 /** When a message came, in milliseconds; 0 where it does not say. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SDK } from '@ringcentral/sdk';
 import { Failure } from '../failure.js';
 import { fields, list } from '../fields.js';
-import { shown } from '../safe-text.js';
+import { safeText, shown } from '../safe-text.js';
 import type { RingCentralSettings } from '../settings.js';
 import { NoAnswer, timedFetch } from '../timed-fetch.js';
 import { advice } from './advice.js';
@@ -67,13 +67,12 @@ export class Session {
     }
   }
 
-  /** The same, for an answer that is text, or none. */
+  /** The same, for an answer that is text, or none. The SDK marks what it sends: a second try needs a copy. */
   async text(doing: string, call: Call): Promise<string> {
-    const { hostname } = new URL(call.url, this.#server);
     // The access token goes to RingCentral alone, whatever address a record holds.
-    if (hostname !== new URL(this.#server).hostname && !hostname.endsWith('.ringcentral.com'))
-      throw new Failure(`RingCentral did not ${doing}: ${hostname} is not RingCentral.`);
-    return (await this.#attempt(doing, () => this.#sdk.send(call))).text();
+    if (!isRingCentral(call.url, this.#server))
+      throw new Failure(`RingCentral did not ${doing}: ${safeText(call.url)} is not RingCentral.`);
+    return (await this.#attempt(doing, () => this.#sdk.send({ ...call }))).text();
   }
 
   /** Sends, and once more where RingCentral asks to wait and the wait is short. */
@@ -104,13 +103,13 @@ export class Session {
     if (!(response instanceof Response))
       return new Failure(`RingCentral did not ${doing}: ${this.#server} answered without JSON. ${TRY_AGAIN}`);
     const { codes, message, parameterName } = readError(await response.text());
-    const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
-    const retryAfterSeconds = response.status === 429 ? (Number.isFinite(retryAfter) ? retryAfter : 60) : undefined;
+    const retryAfter = Number(response.headers.get('retry-after'));
+    const retryAfterSeconds = response.status === 429 ? (retryAfter > 0 ? retryAfter : MAX_WAIT_SECONDS) : undefined;
     const what = codes[0] ? `${codes[0]} ${message}` : `${this.#server} answered ${response.status} without JSON`;
     const known = codes.includes('invalid_grant') ? [...codes, this.#wrongLogin] : codes;
     const next =
       retryAfterSeconds === undefined
-        ? (advice(known, parameterName) ?? (codes[0] ? '' : TRY_AGAIN))
+        ? (advice(known, parameterName) ?? (codes[0] && response.status < 500 ? '' : TRY_AGAIN))
         : `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`;
     // An answer may repeat what it was sent.
     const { access_token: accessToken, refresh_token: refreshToken } = await this.#sdk.platform().auth().data();
@@ -122,6 +121,12 @@ export class Session {
       retryAfterSeconds,
     );
   }
+}
+
+function isRingCentral(url: string, server: string): boolean {
+  if (!URL.canParse(url, server)) return false;
+  const { origin, protocol, hostname } = new URL(url, server);
+  return origin === server || (protocol === 'https:' && hostname.endsWith('.ringcentral.com'));
 }
 
 const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://status.ringcentral.com';
