@@ -74,7 +74,7 @@ describe('output', () => {
     expect(await receiver.end('SIGTERM')).toBe(0);
     expect(receiver.stdout.text).toBe(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
     expect(receiver.stderr.text).toMatch(
-      /\nPOST \/webhook 200 [\d.]+ ms "node"\nPOST \/webhook 200 .*\nPOST \/webhook 400 /,
+      /\nPOST \/webhook 200 "node" [\d.]+ ms\nPOST \/webhook 200 .*\nPOST \/webhook 400 /,
     );
   });
 
