@@ -5,7 +5,7 @@ import { LineWriter } from '../src/line-writer.js';
 import { listVoicemails, readTranscript, type Message } from '../src/ringcentral/message-store.js';
 import { Session } from '../src/ringcentral/session.js';
 import { safeText } from '../src/safe-text.js';
-import { logFormat, ringCentralSettings } from '../src/settings.js';
+import { logFormat, ringCentralSettings, VOICEMAIL_EVENT } from '../src/settings.js';
 import { run, UsageError, type Terminal } from './cli.js';
 
 const USAGE = `Usage: npm run catch-up [-- OPTIONS]
@@ -20,7 +20,6 @@ Logs the voicemails that came while nobody listened, oldest first, as the receiv
 A time without a zone is local.`;
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-const EVENT = '/restapi/v1.0/account/~/extension/~/voicemail';
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 
 void run(USAGE, ['since', 'until', 'transcripts'], async (terminal) => {
@@ -63,8 +62,8 @@ async function catchUp({ readSettings, say }: Terminal, since: Date, until: Date
     found = messages.length;
     for (const message of messages) {
       const transcript = transcripts ? await transcriptOf(session, message, say) : undefined;
-      const json = JSON.stringify({ event: EVENT, ...(transcript && { transcript }), body: message });
-      const notification = { json, event: EVENT, uuid: undefined, timestamp: undefined, body: message };
+      const json = JSON.stringify({ event: VOICEMAIL_EVENT, ...(transcript && { transcript }), body: message });
+      const notification = { json, event: VOICEMAIL_EVENT, uuid: undefined, timestamp: undefined, body: message };
       await write(stdout, eventText(notification, format, transcript && wrap(transcript)));
       logged++;
     }

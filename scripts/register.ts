@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { Failure } from '../src/failure.js';
 import { checkAddress, deliveryAddress, findAddress } from '../src/public-address.js';
 import { PERMISSIONS } from '../src/ringcentral/advice.js';
-import { RingCentralError, Session } from '../src/ringcentral/session.js';
+import { isRefusal, Session } from '../src/ringcentral/session.js';
 import { createSubscription, deleteSubscription, listSubscriptions } from '../src/ringcentral/subscriptions.js';
 import type { NewSubscription, Subscription } from '../src/ringcentral/subscriptions.js';
 import { safeText } from '../src/safe-text.js';
@@ -94,7 +94,7 @@ async function create(session: Session, wanted: NewSubscription, earlier: Subscr
     return await createSubscription(session, wanted, say);
   } catch (error) {
     const given = earlier.find(({ blacklistedAt }) => blacklistedAt) ?? earlier[0];
-    if (!given || !(error instanceof RingCentralError && error.codes.includes('SUB-505'))) throw error;
+    if (!given || !isRefusal(error, 'SUB-505')) throw error;
     say('20 subscriptions exist, the most that are allowed: deleting an earlier one of this address first.');
     await deleteUnlessGone(session, given.id);
     return createSubscription(session, wanted, say);
@@ -106,7 +106,7 @@ async function deleteUnlessGone(session: Session, id: string): Promise<void> {
   try {
     await deleteSubscription(session, id);
   } catch (error) {
-    if (!(error instanceof RingCentralError && error.codes.includes('CMN-102'))) throw error;
+    if (!isRefusal(error, 'CMN-102')) throw error;
   }
 }
 

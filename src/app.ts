@@ -38,6 +38,7 @@ export function createApp({ corsOrigin, ...options }: AppOptions): Express {
       xDownloadOptions: false,
       xFrameOptions: false,
       xPermittedCrossDomainPolicies: false,
+      xPoweredBy: false,
       xXssProtection: false,
     }),
   );

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { isJson, MAX_ANSWER_BYTES } from './contract.js';
 import { Failure } from './failure.js';
 import { fields } from './fields.js';
 import type { AddressSettings } from './settings.js';
 import { NoAnswer, timedFetch } from './timed-fetch.js';
 
-/** What RingCentral allows the answer to a handshake (Developer Guide, "Creating Webhooks"). */
+/** How long RingCentral waits for the answer to a handshake (Developer Guide, "Creating Webhooks"). */
 const MAX_ANSWER_MS = 3000;
-const MAX_ANSWER_BYTES = 1024;
 const NGROK_TIMEOUT_MS = 3000;
 
 /**
@@ -107,7 +107,7 @@ export async function checkAddress(address: string, verificationToken?: string):
     throw fail(`answers the handshake with ${status}, not 200: does it lead to POST /webhook of \`npm start\`?`);
   if (given.get('validation-token') !== token)
     throw fail('does not echo the Validation-Token: another program than `npm start` answers there.');
-  if (!/^application\/json\s*(;|$)/i.test(given.get('content-type') ?? ''))
+  if (!isJson(given.get('content-type') ?? ''))
     throw fail(`answers with Content-Type ${given.get('content-type')}, not application/json.`);
   const lines = [...given].map(([name, value]) => `${name}: ${value}\r\n`);
   const bytes = `HTTP/1.1 200 OK\r\n${lines.join('')}\r\n`.length + (await answer.arrayBuffer()).byteLength;

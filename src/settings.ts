@@ -129,9 +129,12 @@ export function addressSettings(env: Environment) {
   };
 }
 
+/** The voicemails of the user who logs in, as an event filter, and as the name of an event. */
+export const VOICEMAIL_EVENT = '/restapi/v1.0/account/~/extension/~/voicemail';
+
 /** What to be told of. Throws a Failure. */
 export function eventFilters(env: Environment): string[] {
-  const value = env['WEBHOOK_EVENT_FILTERS'] || '/restapi/v1.0/account/~/extension/~/voicemail';
+  const value = env['WEBHOOK_EVENT_FILTERS'] || VOICEMAIL_EVENT;
   const filters = value.split(',').map((filter) => filter.trim());
   if (!filters.every((filter) => /^\/restapi\/\S+$/.test(filter)))
     throw bad('WEBHOOK_EVENT_FILTERS', value, 'event filters that start with /restapi/, separated by commas');

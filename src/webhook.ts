@@ -1,10 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
+import { isJson, MAX_ANSWER_BYTES } from './contract.js';
 import { fields, text } from './fields.js';
 import { NotLogged, type EventLog, type Notification } from './event-log.js';
 
-/** RingCentral takes answers under this many bytes, headers included (Developer Guide, "Creating Webhooks"). */
-const MAX_ANSWER_BYTES = 1024;
 /** What Node.js adds to the headers set here: status line, Date, Connection, Keep-Alive, Content-Length, blank line. */
 const ADDED_BY_NODE_BYTES = 123;
 /** A uuid has 36 characters. A much longer one is a stranger's, and not worth the memory. */
@@ -86,7 +85,7 @@ function readNotification(req: Request): Notification | undefined {
   if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
   const contentType = req.get('content-type') ?? '';
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1] ?? 'utf-8';
-  if (!/^application\/json\s*(;|$)/i.test(contentType) || !/^utf-?8$/i.test(charset))
+  if (!isJson(contentType) || !/^utf-?8$/i.test(charset))
     throw new Refusal(415, `Content-Type must be application/json in UTF-8, not ${contentType || 'missing'}`);
   let json: string;
   let payload: unknown;

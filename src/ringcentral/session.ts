@@ -25,6 +25,11 @@ export class RingCentralError extends Failure {
   }
 }
 
+/** Whether something thrown is RingCentral's refusal with this code. */
+export function isRefusal(error: unknown, code: string): error is RingCentralError {
+  return error instanceof RingCentralError && error.codes.includes(code);
+}
+
 interface Call {
   method: 'GET' | 'POST' | 'DELETE';
   /** A path, or the whole URL of something on the same server. */

@@ -3,7 +3,7 @@ import type SubscriptionInfo from '@rc-ex/core/definitions/SubscriptionInfo';
 import { Failure } from '../failure.js';
 import { fields, list, text } from '../fields.js';
 import { shown } from '../safe-text.js';
-import { RingCentralError, type Session } from './session.js';
+import { isRefusal, type Session } from './session.js';
 
 /**
  * The longest life of a WebHook subscription, in seconds: 20 years by RingCentral's developer relations
@@ -61,9 +61,7 @@ export async function createSubscription(
   try {
     return await create(LONGEST_SECONDS);
   } catch (error) {
-    const refused =
-      error instanceof RingCentralError && error.codes.includes('CMN-101') && error.parameterName === 'expiresIn';
-    if (!refused) throw error;
+    if (!isRefusal(error, 'CMN-101') || error.parameterName !== 'expiresIn') throw error;
     say('RingCentral refused a subscription of 20 years: asking for 10.');
     return create(SHORTER_SECONDS);
   }
