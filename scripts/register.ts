@@ -1,13 +1,18 @@
-import { parseArgs } from 'node:util';
-import { Failure } from '../src/failure.js';
-import { checkAddress, deliveryAddress, findAddress } from '../src/public-address.js';
-import { PERMISSIONS } from '../src/ringcentral/advice.js';
-import { isRefusal, Session } from '../src/ringcentral/session.js';
-import { createSubscription, deleteSubscription, listSubscriptions } from '../src/ringcentral/subscriptions.js';
-import type { NewSubscription, Subscription } from '../src/ringcentral/subscriptions.js';
-import { safeText } from '../src/safe-text.js';
-import { addressSettings, eventFilters, ringCentralSettings, verificationToken } from '../src/settings.js';
-import { run, UsageError, type Terminal } from './cli.js';
+import { checkAddress } from '../src/registration/handshake-check.js';
+import { findAddress, isSameAddress } from '../src/registration/ngrok.js';
+import { register } from '../src/registration/register.js';
+import { Session } from '../src/ringcentral/session.js';
+import { deleteSubscription, listSubscriptions, type Subscription } from '../src/ringcentral/subscriptions.js';
+import {
+  addressSettings,
+  eventFilters,
+  readEnvironment,
+  ringCentralSettings,
+  verificationToken,
+  type Environment,
+} from '../src/settings.js';
+import { Failure, plural, safeText } from '../src/text.js';
+import { failIfSurplus, isoTime, runScript, shownExpiry, UsageError, type Terminal } from './cli.js';
 
 const USAGE = `Usage: npm run register [-- OPTIONS]
 
@@ -20,194 +25,126 @@ Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, 
   --json          print the subscription, or the list, as RingCentral gave it
   --help          show this`;
 
-const DAY_MS = 86_400_000;
-const YEAR_DAYS = 365.25;
-/** Names under which ngrok hands out addresses. Those of free tunnels change at every start. */
-const NGROK = /\.ngrok(-free)?\.(app|dev|io)$/;
+const OPTIONS = {
+  list: { type: 'boolean' },
+  delete: { type: 'boolean' },
+  json: { type: 'boolean' },
+  'no-check': { type: 'boolean' },
+  address: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
 
-void run(USAGE, ['address', 'list', 'delete'], async (terminal) => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      address: { type: 'string' },
-      'no-check': { type: 'boolean' },
-      list: { type: 'boolean' },
-      delete: { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
-  if (values.help) return terminal.print(`${USAGE}\n`);
+void runScript(USAGE, OPTIONS, async ({ values, positionals }, terminal) => {
   const allowed = values.list ? ['list', 'json'] : values.delete ? ['delete'] : ['address', 'no-check', 'json'];
   const odd = Object.keys(values).find((name) => !allowed.includes(name));
   if (odd) throw new UsageError(`--${odd} does not go with --${values.list ? 'list' : 'delete'}`);
-  if (values.delete ? positionals.length === 0 : positionals.length > 0)
-    throw new UsageError(
-      values.delete
-        ? '--delete takes the ids of subscriptions'
-        : `Unexpected ${positionals[0]}: options go after a lone --`,
-    );
-  if (values.list) return list(terminal, values.json === true);
-  if (values.delete) return deleteAll(terminal, positionals);
-  return register(terminal, values.address, !values['no-check'], values.json === true);
+  if (values.delete && positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
+  if (!values.delete) failIfSurplus(positionals);
+  const env = readEnvironment();
+  if (values.list) return withSession(env, terminal, (session) => list(session, env, terminal, values.json === true));
+  if (values.delete) return withSession(env, terminal, (session) => deleteAll(session, positionals, terminal));
+  return subscribe(env, terminal, values);
 });
 
-async function register(terminal: Terminal, given: string | undefined, check: boolean, json: boolean): Promise<void> {
-  const { readSettings, print, say } = terminal;
-  const env = readSettings();
-  const ringCentral = ringCentralSettings(env);
-  const wanted: NewSubscription = {
-    eventFilters: eventFilters(env),
-    verificationToken: verificationToken(env) ?? '',
-    address: given === undefined ? await findAddress(addressSettings(env), say) : deliveryAddress(given, '--address'),
-  };
-  const { address } = wanted;
-  if (isPlainHttp(address)) say(`${address} is not https: voicemails cross the network readable for all on the way.`);
-  if (check) say(`Checked ${address}: answers the handshake in ${await checkAddress(address)} ms`);
-
-  const session = await Session.logIn(ringCentral, say);
-  const { subscriptions } = await listSubscriptions(session);
-  const before = subscriptions.filter(({ transportType }) => transportType === 'WebHook');
-  const earlier = before.filter((each) => sameAddress(each.address, address));
-  const subscription = await create(session, wanted, earlier, say);
-  print(
-    json ? asLines([JSON.stringify(subscription.raw)]) : describeNew(subscription, wanted.eventFilters, earlier.length),
-  );
-  for (const { id } of earlier) await deleteUnlessGone(session, id);
-  const stray = before.filter((each) => !earlier.includes(each) && NGROK.test(hostname(each.address)));
-  if (stray.length > 0)
-    say(
-      `${stray.length} more ${stray.length === 1 ? 'subscription leads' : 'subscriptions lead'} to another ngrok address, ` +
-        'perhaps long gone.\nSee all: npm run register -- --list. Delete: npm run register -- --delete ID...',
-    );
-  failUnlessLive(subscription, wanted.eventFilters);
-  if (check) await checkAddress(address, wanted.verificationToken);
-  warnIfShort(subscription, say);
-  const [since] = earlier.flatMap(({ blacklistedAt }) => blacklistedAt ?? []).sort();
-  if (since) say(`RingCentral had given up the earlier one. What came since: npm run catch-up -- --since ${since}`);
-  say('Call the number, leave a voicemail, and watch the receiver.');
+/** Logs in, and gives the session back at the end. */
+async function withSession(
+  env: Environment,
+  { say }: Terminal,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const session = await Session.logIn(ringCentralSettings(env), { say });
+  await work(session).finally(() => session.logOut());
 }
 
-/** Creates the new subscription, in the place of an earlier one of this address where there is no room for both. */
-async function create(session: Session, wanted: NewSubscription, earlier: Subscription[], say: Terminal['say']) {
-  try {
-    return await createSubscription(session, wanted, say);
-  } catch (error) {
-    const given = earlier.find(({ blacklistedAt }) => blacklistedAt) ?? earlier[0];
-    if (!given || !isRefusal(error, 'SUB-505')) throw error;
-    say('20 subscriptions exist, the most that are allowed: deleting an earlier one of this address first.');
-    await deleteUnlessGone(session, given.id);
-    return createSubscription(session, wanted, say);
+async function subscribe(
+  env: Environment,
+  terminal: Terminal,
+  { address: given, 'no-check': noCheck, json }: { address?: string; 'no-check'?: boolean; json?: boolean },
+): Promise<void> {
+  const { print, say } = terminal;
+  // What is missing or wrong is said before anything is sent.
+  ringCentralSettings(env);
+  const filters = eventFilters(env);
+  const token = verificationToken(env) ?? '';
+  const { address, found } = await findAddress(addressSettings(env, given));
+  if (found) say(`Found ngrok: ${found}`);
+  if (isPlainHttp(address)) say(`${address} is not https: on the way, anyone can read the voicemails.`);
+  if (!noCheck) {
+    const { result, warning } = await checkAddress(address, token);
+    say(`Checked ${address}: ${result}`);
+    if (warning) say(warning);
   }
-}
-
-/** Deletes a subscription that may be gone already: expired, or deleted by another run. */
-async function deleteUnlessGone(session: Session, id: string): Promise<void> {
-  try {
-    await deleteSubscription(session, id);
-  } catch (error) {
-    if (!isRefusal(error, 'CMN-102')) throw error;
-  }
-}
-
-function describeNew({ id, expirationTime }: Subscription, filters: string[], replaced: number): string {
-  const lines = [`Subscribed to ${filters.join(', ')}`, `  id       ${id}`, `  expires  ${expiry(expirationTime)}`];
-  if (replaced > 0)
-    lines.push(`  replaces ${replaced} earlier ${replaced === 1 ? 'subscription' : 'subscriptions'} of this address`);
-  return asLines(lines);
-}
-
-/** Throws a Failure where nothing, or not all, will come: a 200 is not yet success. */
-function failUnlessLive({ status, disabledFilters, eventFilters: listed }: Subscription, asked: string[]): void {
-  const [disabled] = disabledFilters;
-  if (disabled)
-    throw new Failure(
-      `RingCentral will send nothing for ${disabledFilters.map(({ filter }) => filter).join(', ')}: ${disabled.reason}\n` +
-        `${PERMISSIONS} Then run this again.`,
+  await withSession(env, terminal, async (session) => {
+    const { subscription, replaced, notReplaced, warnings } = await register(
+      session,
+      { address, eventFilters: filters, verificationToken: token },
+      { say, onGivenUp: (since) => say(catchUpHint(since)) },
     );
-  const missing = asked.filter((filter) => !listed.some((each) => withoutIds(each) === withoutIds(filter)));
-  if (missing.length > 0)
-    throw new Failure(`RingCentral left out ${missing.join(', ')}: correct WEBHOOK_EVENT_FILTERS.`);
-  if (status !== 'Active')
-    throw new Failure(`The new subscription is ${status || 'without a status'}: run this again.`);
+    const lines = [
+      `Subscribed to ${filters.join(', ')}`,
+      `  id       ${subscription.id}`,
+      `  expires  ${shownExpiry(subscription)}`,
+      ...(replaced > 0 ? [`  replaces ${plural(replaced, 'earlier subscription')} of this address`] : []),
+    ];
+    for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await print(safeText(line));
+    warnings.forEach(say);
+    if (notReplaced.length > 0)
+      throw new Failure(`${notReplaced.join('\n')}\nThe new one works; run this again to clear the rest.`);
+    say('Call the number, leave a voicemail, and watch the receiver.');
+  });
 }
 
-/** RingCentral lists the ids of the user where `~` was asked for. */
-function withoutIds(filter: string): string {
-  return filter.replace(/\/(account|extension)\/[^/?]+/g, '/$1/~');
+function catchUpHint(since: Date | undefined): string {
+  const when = since ? isoTime(since) : '24h';
+  return `RingCentral had given up an earlier subscription. To see what you missed: npm run catch-up -- --since ${when}`;
 }
 
-function warnIfShort({ expirationTime }: Subscription, say: Terminal['say']): void {
-  // NaN, where it does not say, is not enough either.
-  if (!(daysUntil(expirationTime) / YEAR_DAYS > 19))
-    say('RingCentral granted less than the 20 years asked for: run `npm run register` again before it expires.');
-}
-
-async function list({ readSettings, print, say }: Terminal, json: boolean): Promise<void> {
-  const env = readSettings();
-  const session = await Session.logIn(ringCentralSettings(env), say);
+async function list(session: Session, env: Environment, { print }: Terminal, json: boolean): Promise<void> {
   const { subscriptions, raw } = await listSubscriptions(session);
-  if (json) return print(asLines([JSON.stringify(raw)]));
-  if (subscriptions.length === 0) return print('There is no subscription. To create one: npm run register\n');
-  // Not to know this receiver's address is no reason to fail here.
-  const own = await findAddress(addressSettings(env), () => {}).catch(() => undefined);
-  for (const each of subscriptions) print(describe(each, own !== undefined && sameAddress(each.address, own)));
+  if (json) return print(safeText(JSON.stringify(raw)));
+  if (subscriptions.length === 0) return print('There is no subscription. To create one: npm run register');
+  // The list is useful even if we don't know our own address.
+  const own = await Promise.resolve(env)
+    .then(addressSettings)
+    .then((it) => findAddress(it))
+    .catch(() => undefined);
+  for (const each of subscriptions) {
+    const isOwn = own !== undefined && isSameAddress(each.address, own.address);
+    for (const line of description(each, isOwn)) await print(safeText(line));
+  }
+  if (subscriptions.some(({ status }) => status === 'Blacklisted'))
+    await print('RingCentral has given up what is Blacklisted. To mend that: npm run register, then npm run catch-up');
 }
 
-function describe(subscription: Subscription, isOwn: boolean): string {
+function description(subscription: Subscription, isOwn: boolean): string[] {
   const { id, status, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
-  return asLines([
+  const since = typeof blacklistedAt === 'string' ? ` since ${blacklistedAt}: ${blacklistReason}` : '';
+  return [
     `${id}${isOwn ? '  (this receiver)' : ''}`,
-    `  state    ${status}${blacklistedAt ? ` since ${blacklistedAt}: ${blacklistReason}` : ''}`,
-    `  expires  ${expiry(subscription.expirationTime)}`,
+    `  state    ${status}${since}`,
+    `  expires  ${shownExpiry(subscription)}`,
     ...subscription.eventFilters.map((filter) => `  filter   ${filter}`),
     ...subscription.disabledFilters.map(({ filter, reason }) => `  disabled ${filter}: ${reason}`),
     `  address  ${subscription.address || subscription.transportType}`,
-  ]);
+  ];
 }
 
-async function deleteAll({ readSettings, print, say }: Terminal, ids: string[]): Promise<void> {
-  const session = await Session.logIn(ringCentralSettings(readSettings()), say);
-  let kept = 0;
+async function deleteAll(session: Session, ids: string[], { print, say }: Terminal): Promise<void> {
+  let stay = 0;
   for (const id of ids) {
     try {
       await deleteSubscription(session, id);
-      print(`Deleted ${safeText(id)}\n`);
+      await print(`Deleted ${safeText(id)}`);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      kept++;
+      stay++;
       say(error.message);
     }
   }
-  if (kept > 0)
-    throw new Failure(`Not deleted: ${kept} of ${ids.length}. See what there is: npm run register -- --list`);
-}
-
-function expiry(expirationTime: string | undefined): string {
-  const days = daysUntil(expirationTime);
-  if (Number.isNaN(days)) return 'unknown';
-  const inDays = days < 2 * YEAR_DAYS ? `${Math.round(days)} days` : `${Math.round(days / YEAR_DAYS)} years`;
-  return `${expirationTime?.slice(0, 10)} (in ${inDays})`;
-}
-
-function daysUntil(time: string | undefined): number {
-  return (Date.parse(time ?? '') - Date.now()) / DAY_MS;
-}
-
-function asLines(lines: string[]): string {
-  return `${lines.map(safeText).join('\n')}\n`;
-}
-
-/** Whether both lead to the same receiver, which does not mind a slash at the end. */
-function sameAddress(one: string, other: string): boolean {
-  const bare = (address: string) => (URL.canParse(address) ? new URL(address).href : address).replace(/\/?(#.*)?$/, '');
-  return bare(one) === bare(other);
-}
-
-function hostname(address: string): string {
-  return URL.canParse(address) ? new URL(address).hostname : '';
+  if (stay > 0)
+    throw new Failure(`Not deleted: ${stay} of ${ids.length}. See what there is: npm run register -- --list`);
 }
 
 function isPlainHttp(address: string): boolean {
-  return address.startsWith('http:') && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname(address));
+  return address.startsWith('http:') && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(address).hostname);
 }

@@ -1,13 +1,19 @@
 import { createServer } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isatty } from 'node:tty';
-import { createApp } from './app.js';
-import { EventLog } from './event-log.js';
-import { Failure } from './failure.js';
-import { LineWriter } from './line-writer.js';
-import { safeText, traceLine } from './safe-text.js';
-import { readEnvironment, receiverSettings, type ReceiverSettings } from './settings.js';
+import { parseArgs, styleText } from 'node:util';
+import { createApp } from './receiver/app.js';
+import { eventLog } from './receiver/event-log.js';
+import { eventText } from './receiver/event-text.js';
+import { outputWriters } from './receiver/write-line.js';
+import { missingEnvFile, readEnvironment, receiverSettings, type ReceiverSettings } from './settings.js';
+import { codeOf, Failure, localTime, safeText, traceLine, usageProblem } from './text.js';
+
+const USAGE = `Usage: npm start
+
+Answers RingCentral on POST /webhook and logs its notifications: events to stdout, everything else to stderr.
+It has no options. Settings come from .env or the environment: PORT, HOST, LOG_FORMAT (pretty, summary or json),
+RINGCENTRAL_CLIENT_SECRET, WEBHOOK_VERIFICATION_TOKEN. .env.example explains them.`;
 
 /** How long a request may take to arrive, in milliseconds: a slow sender holds a connection no longer. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -19,16 +25,15 @@ const STOP_MS = 4000;
 /** How long the last lines may take, in milliseconds. */
 const FLUSH_MS = 500;
 
-const stdout = new LineWriter(1, (error) => {
-  if (stopping) return;
-  say(`stdout cannot be written any more (${error.message}): stopping, so that no event is lost unseen`);
-  stop(1);
-});
-const stderr = new LineWriter(2);
+const { writeOut, writeErr } = outputWriters();
+let lastLine: Promise<void> = Promise.resolve();
 
-/** Tells a person something, in one line, whatever text from outside is in it. */
-function say(line: string): void {
-  stderr.write(safeText(line));
+/** Tells a person something, with the time before each line, whatever text from outside is in it. */
+function say(message: string, faint?: 'faint'): void {
+  for (const line of message.split('\n')) {
+    const text = `${localTime().time}  ${safeText(line)}`;
+    lastLine = writeErr(faint ? styleText('dim', text, { stream: process.stderr }) : text).catch(() => {});
+  }
 }
 
 const server = createServer({
@@ -40,35 +45,37 @@ const server = createServer({
 let stopping = false;
 
 function start(settings: ReceiverSettings): void {
-  const { logFormat = isatty(1) ? 'pretty' : 'json', verificationToken, corsOrigin } = settings;
-  const app = createApp({ eventLog: new EventLog(stdout, logFormat), verificationToken, corsOrigin, say });
+  const { logFormat, verificationToken } = settings;
+  const logEvent = eventLog(writeOut, (notification) => eventText(notification, logFormat));
   server.on('request', (_req, res) => {
     if (stopping) res.setHeader('Connection', 'close');
   });
-  server.on('request', app);
-  server.on('error', (error: NodeJS.ErrnoException) => {
+  server.on('request', createApp({ logEvent, verificationToken, say }));
+  server.on('error', (error) => {
     say(whyNotListening(error, settings));
     void exit(1);
   });
   server.listen(settings.port, settings.host, () => greet(settings));
 }
 
-function greet({ verificationToken, webhookAddress }: ReceiverSettings): void {
+function greet({ host, verificationToken }: ReceiverSettings): void {
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
-  say(`Listening on http://localhost:${port}/webhook`);
+  const name = host?.includes(':') ? `[${host}]` : (host ?? 'localhost');
+  say(`Listening on http://${name}:${port}/webhook`);
+  const file = missingEnvFile();
   if (verificationToken === undefined)
     say(
-      'Anyone who knows the address can send events: neither WEBHOOK_VERIFICATION_TOKEN nor RINGCENTRAL_CLIENT_SECRET is set.',
+      'Anyone who knows the address can send events: neither RINGCENTRAL_CLIENT_SECRET nor WEBHOOK_VERIFICATION_TOKEN is set' +
+        (file ? `, and there is no ${file}.` : '.'),
     );
-  if (webhookAddress === undefined)
-    say(`Next: \`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third.`);
+  say(`Next: \`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third (safe to repeat).`);
 }
 
-function whyNotListening(error: NodeJS.ErrnoException, { port, host }: ReceiverSettings): string {
-  switch (error.code) {
+function whyNotListening(error: Error, { port, host }: ReceiverSettings): string {
+  switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return `PORT ${port} is in use: end the program that has it, or set PORT to another one`;
+      return `PORT ${port} is in use: end the program that has it, perhaps an earlier receiver, or set PORT to another one`;
     case 'EACCES':
       return `PORT ${port} is not allowed to you: set PORT to 1024 or above`;
     case 'EADDRNOTAVAIL':
@@ -90,17 +97,24 @@ function stop(status: number): void {
   setTimeout(() => server.closeAllConnections(), STOP_MS);
 }
 
+/** Exits once stderr has the last line, or soon after: a pipe that nobody reads may never take it. */
 async function exit(status: number): Promise<never> {
-  for (let waited = 0; (stdout.busy || stderr.busy) && waited < FLUSH_MS; waited += 10) await sleep(10);
-  // exit() waits for the thread pool, and so for ever for a write that nobody reads.
-  if (stdout.writing || stderr.writing) process.kill(process.pid, 'SIGKILL');
+  await Promise.race([lastLine, sleep(FLUSH_MS)]);
   process.exit(status);
 }
 
+process.stdout.on('error', (error) => {
+  if (stopping) return;
+  say(`stdout cannot be written any more (${error.message}): stopping, so that no event is lost unseen`);
+  stop(1);
+});
+// Without stderr, the access log and the advice are lost, and nothing else.
+process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => {
   say(`Unforeseen error, ending: ${traceLine(error)}`);
   void exit(1);
 });
+
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 for (const signal of SIGNALS) {
   process.on(signal, () => {
@@ -110,10 +124,24 @@ for (const signal of SIGNALS) {
     stop(0);
   });
 }
+// Node.js resets the ignoring that nohup sets up. It stays installed: a terminal that closes can hang up twice.
+process.on('SIGHUP', () => {
+  if (stopping || !(process.stdout.isTTY || process.stderr.isTTY)) return;
+  say('Stopping on SIGHUP: the terminal was closed');
+  stop(0);
+});
+
 try {
-  start(receiverSettings(readEnvironment()));
+  const { values } = parseArgs({ options: { help: { type: 'boolean' } } });
+  if (values.help) void writeOut(USAGE);
+  else start(receiverSettings(readEnvironment()));
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  say(error.message);
-  void exit(1);
+  const problem = usageProblem(error);
+  if (problem) {
+    say(`${problem}\n\n${USAGE}`);
+    void exit(2);
+  } else if (error instanceof Failure) {
+    say(error.message);
+    void exit(1);
+  } else throw error;
 }

@@ -1,19 +1,40 @@
 import { createHmac } from 'node:crypto';
-import { config } from 'dotenv';
-import type { LogFormat } from './event-log.js';
-import { Failure } from './failure.js';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parse } from 'dotenv';
+import { voicemailFilter } from './contract.js';
+import { codeOf, Failure, withoutPassword } from './text.js';
 
-type Environment = Record<string, string | undefined>;
+export type Environment = Record<string, string | undefined>;
 
 /**
- * What is set in the environment, and what `.env` in this folder adds to it.
+ * What is set in the environment, and what `.env` in the current folder adds to it.
  *
- * Throws a Failure where `.env` is there but cannot be read.
+ * Throws a Failure if `.env` is there but cannot be read.
  */
 export function readEnvironment(): Environment {
-  const { error } = config({ quiet: true });
-  if (error && error.code !== 'ENOENT') throw new Failure(`.env cannot be read: ${error.message}`);
-  return process.env;
+  let file: Buffer;
+  try {
+    file = readFileSync('.env');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return process.env;
+    throw new Failure(`.env cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  // Every ASCII character of UTF-16 has a null byte. PowerShell's `>` writes it.
+  if (file.includes(0)) throw new Failure(`${resolve('.env')} is in UTF-16: save it in UTF-8.`);
+  return { ...parse(file), ...process.env };
+}
+
+/** The path where `.env` was looked for and is not; undefined if it is there. */
+export function missingEnvFile(): string | undefined {
+  return existsSync('.env') ? undefined : resolve('.env');
+}
+
+/** What to add if something is not reached and a proxy is set that Node.js does not use; empty otherwise. */
+export function proxyHint(): string {
+  const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => process.env[each]);
+  if (!name || process.env['NODE_USE_ENV_PROXY'] === '1') return '';
+  return `; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`;
 }
 
 export type ReceiverSettings = ReturnType<typeof receiverSettings>;
@@ -22,133 +43,138 @@ export type ReceiverSettings = ReturnType<typeof receiverSettings>;
 export function receiverSettings(env: Environment) {
   return {
     port: port(env),
-    host: env['HOST'] || undefined,
+    host: env['HOST']?.replace(/^\[(.*)\]$/, '$1') || undefined,
     logFormat: logFormat(env),
-    corsOrigin: corsOrigin(env),
     verificationToken: verificationToken(env),
-    webhookAddress: env['WEBHOOK_ADDRESS'] || undefined,
   };
 }
 
-/** The port of the receiver. 0 is one that is free. */
+/** The port of the receiver. 0 is any free one. */
 function port(env: Environment): number {
   const value = env['PORT'] || '8081';
-  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw bad('PORT', value, 'a port number, 0 to 65535');
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw wrong('PORT', value, 'a port number, 0 to 65535');
   return Number(value);
 }
 
-/** How events look; undefined leaves it to where they go. Throws a Failure. */
-export function logFormat(env: Environment): LogFormat | undefined {
-  const value = env['LOG_FORMAT'] || undefined;
-  if (value !== undefined && value !== 'pretty' && value !== 'json') throw bad('LOG_FORMAT', value, 'pretty or json');
-  return value;
-}
+const LOG_FORMATS = ['pretty', 'summary', 'json'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
 
-function corsOrigin(env: Environment): string {
-  const value = env['CORS_ORIGIN'] || '*';
-  if (value !== '*' && !(URL.canParse(value) && new URL(value).origin === value))
-    throw bad('CORS_ORIGIN', value, '* or one origin, such as https://example.com');
-  return value;
+/** How events look: LOG_FORMAT, or else pretty on a terminal and json elsewhere. Throws a Failure. */
+export function logFormat(env: Environment): LogFormat {
+  const value = env['LOG_FORMAT'] || (process.stdout.isTTY ? 'pretty' : 'json');
+  const format = LOG_FORMATS.find((each) => each === value);
+  if (!format) throw wrong('LOG_FORMAT', value, 'pretty, summary or json');
+  return format;
 }
 
 /**
- * The token that RingCentral is given at registration and sends back with every notification: the only proof of origin
+ * The token that RingCentral gets at registration and sends back with every notification: the only proof of origin
  * that there is (API reference, "WebhookDeliveryModeRequest").
  *
- * WEBHOOK_VERIFICATION_TOKEN, or else 43 characters derived from RINGCENTRAL_CLIENT_SECRET, which both programs know and
- * nobody else does; undefined where neither is set. Throws a Failure.
+ * WEBHOOK_VERIFICATION_TOKEN, or else 32 hexadecimal digits derived from RINGCENTRAL_CLIENT_SECRET, which both programs
+ * know and nobody else does; undefined if neither is set. Throws a Failure.
  */
 export function verificationToken(env: Environment): string | undefined {
-  const token = env['WEBHOOK_VERIFICATION_TOKEN'] || undefined;
-  if (token !== undefined && !/^[\x21-\x7e]{1,255}$/.test(token))
-    throw new Failure('WEBHOOK_VERIFICATION_TOKEN takes 1 to 255 printable ASCII characters without spaces');
-  return token ?? derivedToken(env);
+  const { WEBHOOK_VERIFICATION_TOKEN: token, RINGCENTRAL_CLIENT_SECRET: secret } = env;
+  if (token && !/^[\x21-\x7e]{1,255}$/.test(token))
+    throw new Failure('WEBHOOK_VERIFICATION_TOKEN takes at most 32 letters and digits.');
+  if (token || !secret) return token || undefined;
+  // RingCentral refuses 64 characters and takes 32; its documents name no limit.
+  return createHmac('sha256', secret).update('webhook verification token').digest('hex').slice(0, 32);
 }
 
-function derivedToken(env: Environment): string | undefined {
-  const secret = env['RINGCENTRAL_CLIENT_SECRET'] || undefined;
-  return secret && createHmac('sha256', secret).update('webhook verification token').digest('base64url');
-}
-
-function bad(name: string, value: string, takes: string): Failure {
+function wrong(name: string, value: string, takes: string): Failure {
   return new Failure(`${name} is ${JSON.stringify(value)}: it takes ${takes}`);
 }
 
-/** How to log in: with a JWT, or with a password where the account still allows it (discontinued on 2024-03-31). */
+/** How to log in: with a JWT, or with a password if the account still allows it (discontinued on 2024-03-31). */
 type Login = { jwt: string } | { username: string; password: string; extension?: string };
 
 export type RingCentralSettings = ReturnType<typeof ringCentralSettings>;
 
-/** RingCentral's form for a new app, filled in: JWT login, and the two permissions that voicemail webhooks need. */
-const NEW_APP =
-  'https://developers.ringcentral.com/new-app?name=Voicemail+Webhook&grantType=PersonalJWT&public=false&type=ServerOther' +
-  '&permissions=SubscriptionWebhook,ReadMessages';
+const PRODUCTION = 'https://platform.ringcentral.com';
+/** What is missing → where to get it. The link fills in RingCentral's form for a new app: JWT login, both permissions. */
+const SOURCES: Record<string, string> = {
+  RINGCENTRAL_CLIENT_ID:
+    'The page of your app shows its client id and secret. To create an app: https://developers.ringcentral.com/new-app' +
+    '?name=Voicemail+Webhook&grantType=PersonalJWT&public=false&type=ServerOther&permissions=SubscriptionWebhook,ReadMessages',
+  RINGCENTRAL_JWT:
+    'The JWT is yours: https://developers.ringcentral.com/console, your name at the top right, Credentials, Create JWT.',
+};
 
-/** The settings of all that logs in. Throws a Failure that names all that are missing, and where to get them. */
+/** The settings of everything that logs in. Throws a Failure that names all that are missing, and where to get them. */
 export function ringCentralSettings(env: Environment) {
-  const server = httpUrl(env, 'RINGCENTRAL_SERVER', 'https://platform.ringcentral.com').origin;
+  if (env['RINGCENTRAL_SERVER_URL'] && !env['RINGCENTRAL_SERVER'])
+    throw new Failure('RINGCENTRAL_SERVER_URL is not read: here it is called RINGCENTRAL_SERVER.');
+  const server = httpUrl('RINGCENTRAL_SERVER', env['RINGCENTRAL_SERVER'] || PRODUCTION, PRODUCTION).origin;
   const clientId = consoleText(env, 'RINGCENTRAL_CLIENT_ID');
   const clientSecret = consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
-  const login = readLogin(env);
-  if (clientId && clientSecret && login) return { server, clientId, clientSecret, login };
-  const loginName = env['RINGCENTRAL_USERNAME'] ? 'RINGCENTRAL_PASSWORD' : 'RINGCENTRAL_JWT';
-  const all = { RINGCENTRAL_CLIENT_ID: clientId, RINGCENTRAL_CLIENT_SECRET: clientSecret, [loginName]: login };
-  const missing = Object.entries(all).flatMap(([name, value]) => (value ? [] : [name]));
-  throw new Failure(
-    `Not set: ${missing.join(', ')}. Put them into .env (\`cp .env.example .env\`).\n` +
-      `The page of your app shows its client id and secret. To create one: ${NEW_APP}\n` +
-      'The JWT is yours: https://developers.ringcentral.com/console, your name at the top right, Credentials, Create JWT.',
-  );
-}
-
-function readLogin(env: Environment): Login | undefined {
   const jwt = consoleText(env, 'RINGCENTRAL_JWT');
-  if (jwt) return { jwt };
   const { RINGCENTRAL_USERNAME: username, RINGCENTRAL_PASSWORD: password, RINGCENTRAL_EXTENSION: extension } = env;
-  return username && password ? { username, password, ...(extension && { extension }) } : undefined;
+  const user: Login | undefined =
+    username && password ? { username, password, ...(extension && { extension }) } : undefined;
+  const login = jwt ? { jwt } : user;
+  if (clientId && clientSecret && login)
+    return { server, clientId, clientSecret, login, hasOwnToken: Boolean(env['WEBHOOK_VERIFICATION_TOKEN']) };
+  const loginName = username ? 'RINGCENTRAL_PASSWORD' : 'RINGCENTRAL_JWT';
+  const all: Record<string, unknown> = {
+    RINGCENTRAL_CLIENT_ID: clientId,
+    RINGCENTRAL_CLIENT_SECRET: clientSecret,
+    [loginName]: login,
+  };
+  const missing = Object.keys(all).filter((name) => !all[name]);
+  const file = missingEnvFile();
+  const where = file
+    ? `There is no ${file}: copy .env.example to it, and fill it in.`
+    : `Put it into ${resolve('.env')}.`;
+  const sources = missing.flatMap((name) => SOURCES[name.replace('SECRET', 'ID')] ?? []);
+  throw new Failure([`Not set: ${missing.join(', ')}. ${where}`, ...new Set(sources)].join('\n'));
 }
 
 /** Something to copy from RingCentral's developer console. */
 function consoleText(env: Environment, name: string): string | undefined {
   const value = env[name] || undefined;
   if (value && /[^\x21-\x7e]/.test(value))
-    throw new Failure(
-      `${name} holds what the developer console never shows, such as a space or a curly quote: copy it again.`,
-    );
+    throw new Failure(`${name} holds what the console never shows, such as a space or a curly quote: copy it again.`);
   return value;
 }
 
+/** A second agent on the same machine takes the next port (ngrok documentation, "Agent API"). */
+const NGROK_API_URLS: [string, string] = ['http://127.0.0.1:4040', 'http://127.0.0.1:4041'];
+
 export type AddressSettings = ReturnType<typeof addressSettings>;
 
-/** Where to find the receiver's public address. Throws a Failure. */
-export function addressSettings(env: Environment) {
-  return {
-    port: port(env),
-    address: env['WEBHOOK_ADDRESS'] || undefined,
-    ngrokApiUrl: httpUrl(env, 'NGROK_API_URL', 'http://127.0.0.1:4040').origin,
-  };
+/** How to find the receiver's public address; `given` is that of the command line, if any. Throws a Failure. */
+export function addressSettings(env: Environment, given = '') {
+  const [setting, value] = given ? ['--address', given] : ['WEBHOOK_ADDRESS', env['WEBHOOK_ADDRESS']];
+  const address = value ? deliveryAddress(value, setting) : undefined;
+  const receiverPort = port(env);
+  if (!address && receiverPort === 0)
+    throw new Failure('With PORT=0 the port changes at each start: give --address, or set WEBHOOK_ADDRESS.');
+  const apiUrl = env['NGROK_API_URL'] && httpUrl('NGROK_API_URL', env['NGROK_API_URL'], NGROK_API_URLS[0]).origin;
+  return { port: receiverPort, address, ngrokApiUrls: apiUrl ? [apiUrl] : NGROK_API_URLS };
 }
 
-/** The voicemails of the user who logs in, as an event filter, and as the name of an event. */
-export const VOICEMAIL_EVENT = '/restapi/v1.0/account/~/extension/~/voicemail';
+/** A delivery address as it is registered: without a path it leads to /webhook. Throws a Failure in the name of `setting`. */
+export function deliveryAddress(given: string, setting: string): string {
+  const url = httpUrl(setting, given, 'https://hook.example.com/webhook');
+  if (url.username || url.password) throw new Failure(`${setting} takes a URL without user name and password`);
+  url.hash = '';
+  if (url.pathname === '/') url.pathname = '/webhook';
+  return url.href;
+}
 
-/** What to be told of. Throws a Failure. */
+/** The event filters to subscribe to. Throws a Failure. */
 export function eventFilters(env: Environment): string[] {
-  const value = env['WEBHOOK_EVENT_FILTERS'] || VOICEMAIL_EVENT;
+  const value = env['WEBHOOK_EVENT_FILTERS'] || voicemailFilter('~');
   const filters = value.split(',').map((filter) => filter.trim());
   if (!filters.every((filter) => /^\/restapi\/\S+$/.test(filter)))
-    throw bad('WEBHOOK_EVENT_FILTERS', value, 'event filters that start with /restapi/, separated by commas');
+    throw wrong('WEBHOOK_EVENT_FILTERS', value, 'event filters that start with /restapi/, separated by commas');
   return filters;
 }
 
-function httpUrl(env: Environment, name: string, otherwise: string): URL {
-  const value = env[name] || otherwise;
-  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) throw bad(name, value, `a URL, such as ${otherwise}`);
+function httpUrl(name: string, value: string, example: string): URL {
+  if (!/^https?:\/\//i.test(value) || !URL.canParse(value))
+    throw wrong(name, withoutPassword(value), `a URL, such as ${example}`);
   return new URL(value);
-}
-
-/** What must never be shown, wherever it turns up. Shorter ones are no secrets, and would be found in every word. */
-export function secrets(env: Environment): string[] {
-  const names = ['RINGCENTRAL_CLIENT_SECRET', 'RINGCENTRAL_JWT', 'RINGCENTRAL_PASSWORD', 'WEBHOOK_VERIFICATION_TOKEN'];
-  return [...names.map((name) => env[name] ?? ''), derivedToken(env) ?? ''].filter((secret) => secret.length > 5);
 }

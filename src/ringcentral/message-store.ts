@@ -1,65 +1,53 @@
-import { Failure } from '../failure.js';
-import { fields, list, text } from '../fields.js';
+import { Failure, fieldsOf, itemsOf, textOf } from '../text.js';
 import type { Session } from './session.js';
 
-const PATH = '/restapi/v1.0/account/~/extension/~/message-store';
-const PER_PAGE = 100;
-/** How often the list is read again where it changed while it was read. */
-const MAX_PASSES = 5;
+/** The most that a page may hold (API reference, "List Messages"). */
+const PER_PAGE = 1000;
 
 /** A record of the message store: the fields of a notification's `body`, each of which can be missing. */
 export type Message = Record<string, unknown>;
 
+/** What a message is known by: its id, or all of it if it has none. */
+export function messageKey(message: Message): string {
+  return String(message['id'] ?? JSON.stringify(message));
+}
+
+/** When a message came, in milliseconds; 0 if it does not say. */
+export function messageTime(message: Message): number {
+  return Date.parse(textOf(message['creationTime']) ?? '') || 0;
+}
+
 /**
- * All voicemails of a period, oldest first, each once (API reference, "List Messages").
- *
- * Pages are cut anew for each request: what comes or goes between two of them shifts the rest. So what comes twice is
- * dropped, and where the total changed, which may have hidden one, all pages are read again. `onPage` is told of each
- * page before it is read. Throws a Failure.
+ * The voicemails of an extension (`~` for the own one) since a time, each once, newest first (API reference, "List
+ * Messages"). Without `dateTo`, it ends at the server's now, which is not this machine's. Throws a Failure.
  */
-export async function listVoicemails(
-  session: Session,
-  since: Date,
-  until: Date,
-  onPage: (page: number, pages: number | undefined) => void,
-): Promise<Message[]> {
+export async function listVoicemails(session: Session, extension: string, since: Date): Promise<Message[]> {
+  const url = `/restapi/v1.0/account/~/extension/${extension}/message-store`;
   const found = new Map<string, Message>();
-  for (let pass = 1; pass <= MAX_PASSES; pass++) {
-    const totals = new Set<unknown>();
-    let pages: number | undefined;
-    for (let page = 1; page <= (pages ?? 1); page++) {
-      onPage(page, pages);
-      const dates = { dateFrom: since.toISOString(), dateTo: until.toISOString() };
-      const query = { messageType: 'VoiceMail', ...dates, page, perPage: PER_PAGE };
-      const answer = fields(await session.json('list the voicemails', { method: 'GET', url: PATH, query }));
-      if (!Array.isArray(answer['records'])) throw new Failure('RingCentral answered without a list of voicemails.');
-      for (const message of answer['records'].map(fields))
-        found.set(String(message['id'] ?? JSON.stringify(message)), message);
-      const { totalPages, totalElements } = fields(answer['paging']);
-      totals.add(totalElements);
-      pages = Number(totalPages ?? 1);
-    }
-    // Newest first as they came, and so, where times are the same, reversed.
-    if (totals.size === 1) return [...found.values()].reverse().sort((a, b) => creationTime(a) - creationTime(b));
+  for (let page = 1; ; page++) {
+    const query = { messageType: 'VoiceMail', dateFrom: since.toISOString(), page, perPage: PER_PAGE };
+    const answer = fieldsOf(await session.json('list the voicemails', { method: 'GET', url, query }));
+    if (!Array.isArray(answer['records'])) throw new Failure('RingCentral answered without a list of voicemails.');
+    const before = found.size;
+    // Pages are cut anew for each request: what comes between two of them shifts the rest, and some come twice.
+    for (const message of answer['records'].map(fieldsOf)) found.set(messageKey(message), message);
+    // The totals may be left out.
+    const isLast = !fieldsOf(answer['navigation'])['nextPage'] && answer['records'].length < PER_PAGE;
+    if (isLast || found.size === before) return [...found.values()];
   }
-  throw new Failure('The list of voicemails changed each time that it was read: run this again.');
 }
 
-/** When a message came, in milliseconds; 0 where it does not say. */
-function creationTime(message: Message): number {
-  return Date.parse(text(message['creationTime']) ?? '') || 0;
-}
-
-/**
- * The text of a voicemail's transcription; undefined where there is none, or not yet.
- *
- * Throws a Failure where it cannot be read.
- */
-export async function readTranscript(session: Session, message: Message): Promise<string | undefined> {
-  if (message['vmTranscriptionStatus'] !== 'Completed') return undefined;
-  const attachment = list(message['attachments'])
-    .map(fields)
+/** Where the text of a voicemail's transcription is; undefined if there is none, or not yet. */
+export function transcriptUrl(message: Message): string | undefined {
+  // CompletedPartially: RingCentral transcribes the first minute.
+  if (!String(message['vmTranscriptionStatus']).startsWith('Completed')) return undefined;
+  const attachment = itemsOf(message['attachments'])
+    .map(fieldsOf)
     .find(({ type }) => type === 'AudioTranscription');
-  const url = text(attachment?.['uri']);
-  return url && session.text('read a transcript', { method: 'GET', url });
+  return textOf(attachment?.['uri']);
+}
+
+/** The text of a transcription. Throws a Failure. */
+export function readTranscript(session: Session, url: string): Promise<string> {
+  return session.text('read a transcript', { method: 'GET', url });
 }

@@ -1,154 +1,150 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SDK } from '@ringcentral/sdk';
-import { Failure } from '../failure.js';
-import { fields, list } from '../fields.js';
-import { safeText, shown } from '../safe-text.js';
+import { NoAnswer, request, type Limits } from '../request.js';
 import type { RingCentralSettings } from '../settings.js';
-import { NoAnswer, timedFetch } from '../timed-fetch.js';
-import { advice } from './advice.js';
+import { Failure, safeText } from '../text.js';
+import { readRefusal, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
 
-const REQUEST_TIMEOUT_MS = 15_000;
-/** The longest Retry-After that is waited out, in seconds, and what counts where there is none. */
+/** The longest Retry-After that is waited out, in seconds. */
 const MAX_WAIT_SECONDS = 60;
+const LOGOUT_MS = 2000;
 
-/** RingCentral refused a request. */
-export class RingCentralError extends Failure {
-  constructor(
-    message: string,
-    /** RingCentral's error codes, the most exact first; none where the answer had none. */
-    readonly codes: string[],
-    readonly parameterName: string | undefined,
-    /** How long to wait before the next try, where there were too many requests. */
-    readonly retryAfterSeconds: number | undefined,
-  ) {
-    super(message);
-  }
-}
-
-/** Whether something thrown is RingCentral's refusal with this code. */
-export function isRefusal(error: unknown, code: string): error is RingCentralError {
-  return error instanceof RingCentralError && error.codes.includes(code);
+interface SessionOptions extends Partial<Limits> {
+  /** Tells a person something, in one line. */
+  say: (line: string) => void;
+  /** How long to wait before a GET that failed with a 5xx is sent once more, in milliseconds. */
+  pauseMs?: number;
 }
 
 interface Call {
   method: 'GET' | 'POST' | 'DELETE';
-  /** A path, or the whole URL of something on the same server. */
+  /** A path, or the whole URL of something on RingCentral's servers. */
   url: string;
   query?: Record<string, string | number>;
   body?: object;
 }
 
-/** A login. All that talks to RingCentral goes through here: within a time limit, and with errors that say what to do. */
+/**
+ * A login. Everything that talks to RingCentral goes through here, one request at a time: within a time limit, with
+ * errors that say what to do, and with a new login if this one has ended.
+ */
 export class Session {
   readonly #sdk: SDK;
-  readonly #server: string;
-  /** The code that says the most of a refused login. */
-  readonly #wrongLogin: string;
-  readonly #say: (line: string) => void;
+  readonly #settings: RingCentralSettings;
+  readonly #options: Required<Omit<SessionOptions, 'signal'>> & Limits;
+  /** Completes "RingCentral refused to …". */
+  #doing = '';
+  #accessToken = '';
 
-  private constructor({ server, clientId, clientSecret, login }: RingCentralSettings, say: (line: string) => void) {
-    this.#server = server;
-    this.#say = say;
-    this.#wrongLogin = 'jwt' in login ? 'OAU-252' : 'OAU-140';
-    // The SDK by itself never gives up waiting for an answer.
-    const fetch = (input: string | URL | Request) => timedFetch(input, REQUEST_TIMEOUT_MS);
-    this.#sdk = new SDK({ server, clientId, clientSecret, fetch, Request, Response, Headers });
+  private constructor(settings: RingCentralSettings, options: SessionOptions) {
+    const { server, clientId, clientSecret } = settings;
+    this.#settings = settings;
+    this.#options = { timeoutMs: 15_000, pauseMs: 1000, ...options };
+    const fetch = (input: string | URL | Request) => this.#fetch(new Request(input));
+    // Sessions of one program would share their tokens under one prefix.
+    const cachePrefix = randomUUID();
+    this.#sdk = new SDK({ server, clientId, clientSecret, cachePrefix, fetch, Request, Response, Headers });
+    // The SDK would refresh a token that ends, and RingCentral issues no refresh tokens by default.
+    this.#sdk.platform().ensureLoggedIn = () => Promise.resolve(new Response());
   }
 
   /** Logs in, once: token requests are limited to 5 a minute. Throws a Failure. */
-  static async logIn(settings: RingCentralSettings, say: (line: string) => void): Promise<Session> {
-    const session = new Session(settings, say);
-    await session.#attempt('log in', () => session.#sdk.login(settings.login));
+  static async logIn(settings: RingCentralSettings, options: SessionOptions): Promise<Session> {
+    const session = new Session(settings, options);
+    await session.#logIn();
     return session;
   }
 
   /** Sends a request. `doing` completes "RingCentral refused to …". Resolves to the parsed answer. Throws a Failure. */
   async json(doing: string, call: Call): Promise<unknown> {
-    const answer = await this.text(doing, call);
+    const content = await this.text(doing, call);
     try {
-      return JSON.parse(answer);
+      return JSON.parse(content);
     } catch {
-      throw new Failure(`RingCentral did not ${doing}: ${this.#server} answered without JSON. ${TRY_AGAIN}`);
+      throw this.#withoutJson();
     }
   }
 
-  /** The same, for an answer that is text, or none. The SDK marks what it sends: a second try needs a copy. */
+  /** The same, for an answer that is text, or none. */
   async text(doing: string, call: Call): Promise<string> {
-    // The access token goes to RingCentral alone, whatever address a record holds.
-    if (!isRingCentral(call.url, this.#server))
-      throw new Failure(`RingCentral did not ${doing}: ${safeText(call.url)} is not RingCentral.`);
-    return (await this.#attempt(doing, () => this.#sdk.send({ ...call }))).text();
+    const { server } = this.#settings;
+    if (!URL.canParse(call.url, server)) throw notRingCentral(doing, call.url);
+    // A whole URL: the SDK joins server and path as text. It changes the object that it gets: each try has its own.
+    const send = () => this.#sdk.send({ ...call, url: new URL(call.url, server).href });
+    try {
+      return await (await this.#attempt(doing, send, call.method)).text();
+    } catch (error) {
+      if (!(error instanceof RingCentralError) || error.status !== 401) throw error;
+    }
+    await this.#logIn();
+    return (await this.#attempt(doing, send, call.method)).text();
   }
 
-  /** Sends, and once more where RingCentral asks to wait and the wait is short. */
-  async #attempt(doing: string, send: () => Promise<Response>): Promise<Response> {
+  /** Gives the session back. It ends by itself otherwise, so a failure does not matter. */
+  async logOut(): Promise<void> {
+    this.#options.timeoutMs = LOGOUT_MS;
+    // Also if the program was told to stop.
+    this.#options.signal = undefined;
+    await this.#sdk.logout().catch(() => {});
+  }
+
+  async #logIn(): Promise<void> {
+    // The SDK parses the answer.
+    const logIn = () =>
+      this.#sdk.login({ ...this.#settings.login }).catch((error: unknown) => {
+        throw error instanceof SyntaxError ? this.#withoutJson() : error;
+      });
+    await this.#attempt('log in', logIn, 'POST');
+    this.#accessToken = (await this.#sdk.platform().auth().data()).access_token ?? '';
+    if (!this.#accessToken)
+      throw new Failure(`RingCentral did not log in: ${this.#settings.server} gave no token. ${TRY_AGAIN}`);
+  }
+
+  /** Sends, and once more if RingCentral asks for a short wait, or if a GET meets a 5xx. */
+  async #attempt(doing: string, send: () => Promise<Response>, method: Call['method']): Promise<Response> {
+    const { say, signal, pauseMs } = this.#options;
+    this.#doing = doing;
     try {
       return await send();
     } catch (error) {
-      const failure = await this.#explain(doing, error);
-      const seconds = failure instanceof RingCentralError ? failure.retryAfterSeconds : undefined;
-      if (seconds === undefined || seconds > MAX_WAIT_SECONDS) throw failure;
-      this.#say(`RingCentral had too many requests and asks to wait ${seconds} s: waiting.`);
-      await sleep(seconds * 1000);
-    }
-    try {
+      if (!(error instanceof RingCentralError)) throw error;
+      const { status, retryAfterSeconds: seconds = Infinity } = error;
+      const isPassing = method === 'GET' && status >= 500;
+      if (!isPassing && seconds > MAX_WAIT_SECONDS) throw error;
+      if (!isPassing) say(`RingCentral had too many requests and asks to wait ${seconds} s: waiting.`);
+      await sleep(isPassing ? pauseMs : seconds * 1000, undefined, signal && { signal });
       return await send();
-    } catch (error) {
-      throw await this.#explain(doing, error);
     }
   }
 
-  async #explain(doing: string, error: unknown): Promise<Failure> {
-    if (error instanceof NoAnswer)
-      return new Failure(
-        `RingCentral did not ${doing}: ${this.#server}: ${error.message}. Check RINGCENTRAL_SERVER and the network.`,
-      );
-    const response = error instanceof Error && 'response' in error ? error.response : undefined;
-    // Without a response it is what the SDK says of an answer to the login that it could not read.
-    if (!(response instanceof Response))
-      return new Failure(`RingCentral did not ${doing}: ${this.#server} answered without JSON. ${TRY_AGAIN}`);
-    const { codes, message, parameterName } = readError(await response.text());
-    const retryAfter = Number(response.headers.get('retry-after'));
-    const retryAfterSeconds = response.status === 429 ? (retryAfter > 0 ? retryAfter : MAX_WAIT_SECONDS) : undefined;
-    const what = codes[0] ? `${codes[0]} ${message}` : `${this.#server} answered ${response.status} without JSON`;
-    const known = codes.includes('invalid_grant') ? [...codes, this.#wrongLogin] : codes;
-    const next =
-      retryAfterSeconds === undefined
-        ? (advice(known, parameterName) ?? (codes[0] && response.status < 500 ? '' : TRY_AGAIN))
-        : `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`;
-    // An answer may repeat what it was sent.
-    const { access_token: accessToken, refresh_token: refreshToken } = await this.#sdk.platform().auth().data();
-    const hide = (text: string, token: string | undefined) => (token ? text.replaceAll(token, '[token]') : text);
-    return new RingCentralError(
-      `RingCentral refused to ${doing}: ${[accessToken, refreshToken].reduce(hide, what).replace(/\.?$/, '.')}${next && `\n${next}`}`,
-      codes,
-      parameterName,
-      retryAfterSeconds,
+  /** What the SDK sends with. It throws what is not a success: the SDK would repeat what was answered 401. */
+  async #fetch(sent: Request): Promise<Response> {
+    const { server, clientSecret, login } = this.#settings;
+    // Whatever address a record holds: the access token goes to RingCentral alone.
+    if (!isRingCentral(sent.url, server)) throw notRingCentral(this.#doing, sent.url);
+    const response = await request(sent, this.#options).catch((error: unknown) => {
+      if (!(error instanceof NoAnswer)) throw error;
+      const reason = `${server}: ${error.withProxyHint}. Check RINGCENTRAL_SERVER and the network.`;
+      throw new Unanswered(`RingCentral did not ${this.#doing}: ${reason}`);
+    });
+    if (response.ok) return response;
+    const secrets = [clientSecret, 'jwt' in login ? login.jwt : login.password, this.#accessToken].filter(Boolean);
+    throw readRefusal(this.#doing, response, await response.text(), this.#settings, secrets);
+  }
+
+  #withoutJson(): Failure {
+    return new Unanswered(
+      `RingCentral did not ${this.#doing}: ${this.#settings.server} answered without JSON. ${TRY_AGAIN}`,
     );
   }
 }
 
-function isRingCentral(url: string, server: string): boolean {
-  if (!URL.canParse(url, server)) return false;
-  const { origin, protocol, hostname } = new URL(url, server);
-  return origin === server || (protocol === 'https:' && hostname.endsWith('.ringcentral.com'));
+function notRingCentral(doing: string, url: string): Failure {
+  return new Failure(`RingCentral did not ${doing}: ${safeText(url)} is not RingCentral.`);
 }
 
-const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://status.ringcentral.com';
-
-/** What an error answer says: `{ errorCode, message, errors }`, the token endpoint's `{ error, error_description, … }`. */
-function readError(answer: string): { codes: string[]; message: string; parameterName: string | undefined } {
-  let body: unknown;
-  try {
-    body = JSON.parse(answer);
-  } catch {
-    // A gateway's page: no code.
-  }
-  const { errorCode, message, error, error_description: description, errors } = fields(body);
-  const first = fields(list(errors)[0]);
-  return {
-    codes: [first['errorCode'], errorCode, error].map(shown).filter((code) => code !== undefined),
-    message: shown(first['message']) ?? shown(message) ?? shown(description) ?? '',
-    parameterName: shown(first['parameterName']),
-  };
+function isRingCentral(url: string, server: string): boolean {
+  const { origin, protocol, hostname } = new URL(url);
+  return origin === server || (protocol === 'https:' && /\.ringcentral\.(com|biz)$/.test(hostname));
 }

@@ -1,9 +1,8 @@
 import type CreateWebhookSubscriptionRequest from '@rc-ex/core/definitions/CreateWebhookSubscriptionRequest';
 import type SubscriptionInfo from '@rc-ex/core/definitions/SubscriptionInfo';
-import { Failure } from '../failure.js';
-import { fields, list, text } from '../fields.js';
-import { shown } from '../safe-text.js';
-import { isRefusal, type Session } from './session.js';
+import { Failure, fieldsOf, itemsOf, shownText, textOf } from '../text.js';
+import { isRefusal, PERMISSIONS, RingCentralError } from './errors.js';
+import type { Session } from './session.js';
 
 /**
  * The longest life of a WebHook subscription, in seconds: 20 years by RingCentral's developer relations
@@ -19,12 +18,13 @@ export interface Subscription {
   id: string;
   /** "Active", "Blacklisted", … */
   status: string;
-  /** When RingCentral gave it up, an ISO 8601 time, and why. */
-  blacklistedAt: string | undefined;
+  /** When RingCentral gave it up, and why, as it came. */
+  blacklistedAt: unknown;
   blacklistReason: string | undefined;
   eventFilters: string[];
   /** Event filters that bring nothing, each with the reason. */
   disabledFilters: { filter: string; reason: string }[];
+  creationTime: string;
   expirationTime: string | undefined;
   /** "WebHook", "WebSocket", … */
   transportType: string;
@@ -42,10 +42,14 @@ export interface NewSubscription {
 /** All subscriptions of this user and app, of every transport, and the list as it came. Throws a Failure. */
 export async function listSubscriptions(session: Session): Promise<{ subscriptions: Subscription[]; raw: unknown }> {
   const raw = await session.json('list the subscriptions', { method: 'GET', url: PATH });
-  return { subscriptions: list(fields(raw)['records']).map(read), raw };
+  return { subscriptions: itemsOf(fieldsOf(raw)['records']).map(readSubscription), raw };
 }
 
-/** Creates a WebHook subscription for as long as RingCentral allows. Throws a Failure. */
+/**
+ * Creates a WebHook subscription for as long as RingCentral allows. It may not be live yet: see whyNotLive().
+ *
+ * Throws a Failure; if no answer came, it says that the subscription may exist.
+ */
 export async function createSubscription(
   session: Session,
   { eventFilters, address, verificationToken }: NewSubscription,
@@ -54,16 +58,22 @@ export async function createSubscription(
   const create = async (expiresIn: number) => {
     const deliveryMode = { transportType: 'WebHook', address, verificationToken } as const;
     const body: CreateWebhookSubscriptionRequest = { eventFilters, expiresIn, deliveryMode };
-    const created = read(await session.json('create the subscription', { method: 'POST', url: PATH, body }));
-    if (!created.id) throw new Failure('RingCentral answered without a subscription: run `npm run register` again.');
+    const answer = await session.json('create the subscription', { method: 'POST', url: PATH, body });
+    const created = readSubscription(answer);
+    if (!created.id) throw new Failure('RingCentral answered without a subscription.');
     return created;
   };
   try {
-    return await create(LONGEST_SECONDS);
+    return await create(LONGEST_SECONDS).catch((error: unknown) => {
+      if (!isRefusal(error, 'CMN-101') || error.parameterName !== 'expiresIn') throw error;
+      say('RingCentral refused a subscription of 20 years: asking for 10.');
+      return create(SHORTER_SECONDS);
+    });
   } catch (error) {
-    if (!isRefusal(error, 'CMN-101') || error.parameterName !== 'expiresIn') throw error;
-    say('RingCentral refused a subscription of 20 years: asking for 10.');
-    return create(SHORTER_SECONDS);
+    if (!(error instanceof Failure) || (error instanceof RingCentralError && error.status < 500)) throw error;
+    throw new Failure(
+      `${error.message}\nThe subscription may exist all the same: run \`npm run register\` again, which leaves one.`,
+    );
   }
 }
 
@@ -72,26 +82,70 @@ export async function deleteSubscription(session: Session, id: string): Promise<
   await session.text(`delete subscription ${id}`, { method: 'DELETE', url: `${PATH}/${encodeURIComponent(id)}` });
 }
 
-function read(raw: unknown): Subscription {
+/** Deletes a subscription, which may be gone already: expired, or deleted by another run. Throws a Failure. */
+export async function deleteUnlessGone(session: Session, id: string): Promise<void> {
+  try {
+    await deleteSubscription(session, id);
+  } catch (error) {
+    const isGone = error instanceof RingCentralError && error.status === 404;
+    if (!isGone && !isRefusal(error, 'SUB-507') && !isRefusal(error, 'CMN-102')) throw error;
+  }
+}
+
+/**
+ * Why a subscription will not bring all events that were asked for, and what to do; undefined if it will. RingCentral
+ * answers 200 to a creation even if some, or all, of them will not come.
+ */
+export function whyNotLive(subscription: Subscription, asked: string[]): string | undefined {
+  const { status, disabledFilters, eventFilters } = subscription;
+  const [disabled] = disabledFilters;
+  if (disabled) {
+    const filters = disabledFilters.map(({ filter }) => filter).join(', ');
+    return `RingCentral will send nothing for ${filters}: ${disabled.reason}\n${PERMISSIONS} Then run this again.`;
+  }
+  const missing = missingFilters(eventFilters, asked);
+  if (missing.length > 0) return `RingCentral left out ${missing.join(', ')}: correct WEBHOOK_EVENT_FILTERS.`;
+  return status === 'Active' ? undefined : `The subscription is ${status || 'without a status'}: run this again.`;
+}
+
+/** RingCentral lists ids in place of `~`. So a `~` stands for any id, but each listed filter for one that was asked for. */
+function missingFilters(listed: string[], asked: string[]): string[] {
+  const left = [...listed];
+  const tildes = (filter: string) => filter.split('/~').length;
+  const sorted = [...asked].sort((one, other) => tildes(one) - tildes(other));
+  return sorted.filter((filter) => {
+    const found = left.findIndex((each) => isFilter(each, filter));
+    if (found >= 0) left.splice(found, 1);
+    return found < 0;
+  });
+}
+
+function isFilter(listed: string, asked: string): boolean {
+  const [given, wanted] = [listed.split('/'), asked.split('/')];
+  return given.length === wanted.length && wanted.every((part, i) => part === '~' || part === given[i]);
+}
+
+function readSubscription(raw: unknown): Subscription {
   // The names are checked against RingCentral's own description, the values are not known yet.
-  const info: { [name in keyof SubscriptionInfo]?: unknown } = fields(raw);
-  const deliveryMode = fields(info.deliveryMode);
-  const { blacklistedAt, reason } = fields(info.blacklistedData);
+  const info: { [name in keyof SubscriptionInfo]?: unknown } = fieldsOf(raw);
+  const { transportType, address } = fieldsOf(info.deliveryMode);
+  const { blacklistedAt, reason } = fieldsOf(info.blacklistedData);
   return {
-    id: text(info.id) ?? '',
-    status: shown(info.status) ?? '',
-    blacklistedAt: text(blacklistedAt),
-    blacklistReason: shown(reason),
-    eventFilters: list(info.eventFilters)
-      .map(shown)
+    id: textOf(info.id) ?? '',
+    status: shownText(info.status) ?? '',
+    blacklistedAt,
+    blacklistReason: shownText(reason),
+    eventFilters: itemsOf(info.eventFilters)
+      .map(shownText)
       .filter((filter) => filter !== undefined),
-    disabledFilters: list(info.disabledFilters).map((each) => {
-      const { filter, reason: code, message } = fields(each);
-      return { filter: shown(filter) ?? '', reason: shown(message) ?? shown(code) ?? 'without a reason' };
+    disabledFilters: itemsOf(info.disabledFilters).map((each) => {
+      const { filter, reason: code, message } = fieldsOf(each);
+      return { filter: shownText(filter) ?? '', reason: shownText(message) ?? shownText(code) ?? 'without a reason' };
     }),
-    expirationTime: text(info.expirationTime),
-    transportType: text(deliveryMode['transportType']) ?? '',
-    address: text(deliveryMode['address']) ?? '',
+    creationTime: textOf(info.creationTime) ?? '',
+    expirationTime: textOf(info.expirationTime),
+    transportType: textOf(transportType) ?? '',
+    address: textOf(address) ?? '',
     raw,
   };
 }

@@ -1,0 +1,114 @@
+import type { IncomingMessage, RequestListener } from 'node:http';
+import bodyParser from 'body-parser';
+import cors from 'cors';
+import express from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import helmet from 'helmet';
+import morgan from 'morgan';
+import { cutText, safeText, shownText, traceLine } from '../text.js';
+import { Refusal } from './notification.js';
+import { webhook, type WebhookOptions } from './webhook.js';
+
+const MAX_BODY_BYTES = 100 * 1024;
+/** The longest error sentence, in characters: with the headers, no answer may reach 1024 bytes. */
+const MAX_ERROR_LENGTH = 200;
+
+/** What some of body-parser's errors mean to the sender: its own words do not say what is expected. */
+const BODY_ERRORS: Record<string, string> = {
+  'entity.too.large': 'The body is over 100 KiB, the most that is read',
+  'encoding.unsupported': 'Content-Encoding must be gzip, deflate or br, or be left out',
+};
+
+/** The receiver: POST /webhook, GET /healthz, and every refusal as JSON `{ "error": "…" }`. Nothing listens yet. */
+export function createApp(options: WebhookOptions): RequestListener {
+  const startedAt = new Date().toISOString();
+  const app = express();
+  app.disable('x-powered-by').disable('etag');
+  app.use(accessLog(options.say));
+  // What stands before the route is on the answers to RingCentral, which have to be small: a proxy adds its own.
+  app.use(helmet.xContentTypeOptions());
+  // Fixed lists: cors would otherwise send back whatever headers a preflight asks for, of any length.
+  app.use(cors({ methods: 'POST', allowedHeaders: 'Content-Type,Validation-Token,Verification-Token' }));
+  // Any content type: a handshake's does not matter, its body is empty.
+  app.post('/webhook', refuseLargeBody, bodyParser.raw({ type: () => true, limit: MAX_BODY_BYTES }), webhook(options));
+  app.use(
+    helmet.contentSecurityPolicy({
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    }),
+    helmet.strictTransportSecurity(),
+  );
+  app.all('/webhook', (req, res) => {
+    res.setHeader('Allow', 'POST');
+    throw new Refusal(405, `${req.method} is not served here: handshakes and notifications are sent with POST`);
+  });
+  app.get('/healthz', (_req, res) => void res.json({ status: 'ok', startedAt }));
+  app.use(() => {
+    throw new Refusal(404, 'Nothing is served at this path: handshakes and notifications go to POST /webhook');
+  });
+  app.use(refuse(options.say));
+  return (req, res) => {
+    keepToPath(req);
+    app(req, res);
+  };
+}
+
+/** Reduces a target such as `http://host/webhook` to its path: Express answers those it cannot parse by itself, in HTML. */
+function keepToPath(req: IncomingMessage): void {
+  const target = req.url ?? '';
+  if (target.startsWith('/')) return;
+  // What Express keeps for the log.
+  Object.assign(req, { originalUrl: target });
+  const { pathname = '/', search = '' } = URL.canParse(target) ? new URL(target) : {};
+  req.url = pathname.startsWith('/') ? pathname + search : '/';
+}
+
+/** Answers at once, by the Content-Length: body-parser reads all of the body first. */
+const refuseLargeBody: RequestHandler = (req, _res, next) => {
+  if (Number(req.get('content-length')) > MAX_BODY_BYTES) throw new Refusal(413, BODY_ERRORS['entity.too.large'] ?? '');
+  next();
+};
+
+// Cut one by one: the status and the reason stand behind what a stranger can make long.
+morgan.token<Request>('target', ({ originalUrl }) => cutText(safeText(originalUrl), 300));
+morgan.token<Request>('agent', (req) => cutText(safeText(req.get('user-agent') ?? '-'), 150));
+/** morgan's tokens are its properties (its README, "Using custom token formats"), which its types leave out. */
+const TOKENS = morgan as unknown as morgan.TokenIndexer<Request, Response>;
+const formatLine = morgan.compile<Request, Response>(':method :target :status ":agent"');
+
+/**
+ * Says one line for each request once it is answered or given up, and for a refused one from where it came and why.
+ * morgan's own middleware adds properties to each request, which makes everything after it slower.
+ */
+function accessLog(say: WebhookOptions['say']): RequestHandler {
+  return (req, res, next) => {
+    const start = performance.now();
+    // Read now: once the socket is closed it is gone.
+    const sender = req.get('x-forwarded-for') ?? req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? 'unknown';
+    res.on('close', () => {
+      // Load balancers ask often.
+      if (req.path === '/healthz' && res.statusCode === 200) return;
+      const ms = (performance.now() - start).toFixed(1);
+      const reason = shownText(res.locals['reason']);
+      const refused = reason === undefined ? '' : ` from ${cutText(safeText(sender), 100)}: ${cutText(reason, 200)}`;
+      say(`${formatLine(TOKENS, req, res)} ${ms} ms${refused}`, 'faint');
+    });
+    next();
+  };
+}
+
+/** Answers an error: as it says if it was foreseen, otherwise with 500, and the details on stderr alone. */
+function refuse(say: WebhookOptions['say']): ErrorRequestHandler {
+  return (error: { status?: number; type?: string; message?: string }, _req, res, _next) => {
+    const { status = 500, type = '' } = error;
+    let message = BODY_ERRORS[type] ?? error.message ?? '';
+    if (status === 500) {
+      say(`Unforeseen error: ${traceLine(error)}`);
+      message = 'Unforeseen error: the log of the receiver has the details';
+    }
+    // The room for it was reckoned for an answer without a body.
+    res.removeHeader('Validation-Token');
+    res.locals['reason'] = message;
+    res.status(status).json({ error: cutText(safeText(message), MAX_ERROR_LENGTH) });
+  };
+}

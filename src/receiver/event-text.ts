@@ -1,0 +1,38 @@
+import { styleText } from 'node:util';
+import type { LogFormat } from '../settings.js';
+import { safeText } from '../text.js';
+import type { Notification } from './notification.js';
+import { summary } from './voicemail.js';
+
+/** What is longer with indentation stays as it came: 8 KB nested 4,000 deep would become 16 MB. */
+const MAX_INDENTED = 1024 * 1024;
+
+/**
+ * An event as stdout shows it: its JSON in one line, or for a person its summary, then the transcript if there is one,
+ * then with `pretty` the payload. Only on a terminal, the summary is bold and the payload faint.
+ */
+export function eventText(notification: Notification, format: LogFormat, transcript?: string): string {
+  const line = safeText(notification.json.replace(/[\t\n\r]+/g, ' '));
+  if (format === 'json') return line;
+  const shown = [styleText('bold', summary(notification), { stream: process.stdout })];
+  if (transcript !== undefined) shown.push(wrap(transcript));
+  if (format === 'pretty') shown.push(styleText('dim', indent(notification.json) ?? line, { stream: process.stdout }));
+  return shown.join('\n');
+}
+
+/** JSON laid out with two spaces a level; undefined if that fails or gets too long. */
+function indent(json: string): string | undefined {
+  try {
+    const text = JSON.stringify(JSON.parse(json), null, 2);
+    return text.length > MAX_INDENTED ? undefined : text.split('\n').map(safeText).join('\n');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Text in lines that fit under a summary. */
+function wrap(text: string): string {
+  const words = text.trim().replace(/\s+/g, ' ');
+  const lines = words.match(/.{1,76}(?= |$)|[^ ]{76}/gu) ?? [];
+  return lines.map((line) => `    ${safeText(line.trim())}`).join('\n');
+}

@@ -1,0 +1,50 @@
+import type { Request } from 'express';
+import { isJson } from '../contract.js';
+import { fieldsOf, textOf } from '../text.js';
+
+/** A uuid has 36 characters. Ignore longer ones: they only cost memory. */
+const MAX_UUID_LENGTH = 200;
+
+/** A request that is not served: the status of the answer and the sentence in it. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A notification: its JSON as it came, and what was read from it. */
+export interface Notification {
+  json: string;
+  event: string;
+  uuid?: string | undefined;
+  timestamp?: unknown;
+  body: unknown;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The notification in a request whose body is a Buffer; undefined if there is none. Throws a Refusal if it is not JSON. */
+export function readNotification(req: Request): Notification | undefined {
+  const content: unknown = req.body;
+  if (!Buffer.isBuffer(content) || content.length === 0) return undefined;
+  const contentType = req.get('content-type') ?? '';
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1] ?? 'utf-8';
+  if (!isJson(contentType) || !/^utf-?8$/i.test(charset))
+    throw new Refusal(415, `Content-Type must be application/json in UTF-8, not ${contentType || 'missing'}`);
+  let json: string;
+  let payload: unknown;
+  try {
+    json = utf8.decode(content);
+    payload = JSON.parse(json);
+  } catch (error) {
+    throw new Refusal(400, `The body is not JSON in UTF-8: ${String(error)}`);
+  }
+  const { event, uuid, timestamp, body } = fieldsOf(payload);
+  if (typeof event !== 'string') return undefined;
+  const identity = textOf(uuid);
+  const isShort = identity !== undefined && identity.length <= MAX_UUID_LENGTH;
+  return { json, event, uuid: isShort ? identity : undefined, timestamp, body };
+}

@@ -1,0 +1,63 @@
+import { fieldsOf, itemsOf, localTime, safeText, shownText, textOf } from '../text.js';
+import type { Notification } from './notification.js';
+
+/**
+ * An event in one line for a person: local time, who called whom, how long, and how it stands.
+ *
+ * Every field of a voicemail can be missing, and callers choose the text in it: what is not as documented is left out,
+ * and the rest made safe for a terminal.
+ */
+export function summary({ event, timestamp, body }: Notification): string {
+  const message = fieldsOf(body);
+  const time = shownTime(textOf(message['creationTime']) ?? textOf(timestamp));
+  if (/\/subscription\/~\?/.test(event))
+    return `${time}  Subscription reminder: RingCentral will end it soon. Run \`npm run register\`.`;
+  const isVoicemail = /^voicemail$/i.test(String(message['type'])) || event.endsWith('/voicemail');
+  if (!isVoicemail) return `${time}  ${safeText(event)}`;
+  const route = [`Voicemail from ${caller(message['from'])}`, itemsOf(message['to']).map(party).join('; ')];
+  const priority = shownText(message['priority'])?.toLowerCase();
+  const facts = [
+    duration(message['attachments']),
+    shownText(message['readStatus'])?.toLowerCase(),
+    priority && priority !== 'normal' ? `${priority} priority` : undefined,
+    transcription(shownText(message['vmTranscriptionStatus'])),
+  ];
+  return [time, route.filter(Boolean).join('  →  '), ...facts].filter((fact) => fact !== undefined).join('  ');
+}
+
+function caller(from: unknown): string {
+  return typeof from === 'object' && from !== null ? party(from, 'a withheld number') : 'an unknown caller';
+}
+
+function party(who: unknown, withoutNumber: unknown): string {
+  const { name, phoneNumber, extensionNumber, location } = fieldsOf(who);
+  const extension = shownText(extensionNumber);
+  const number = shownText(phoneNumber) ?? (extension ? `ext. ${extension}` : shownText(withoutNumber));
+  return [shownText(name), number, shownText(location)].filter((part) => part !== undefined).join(', ');
+}
+
+/** How long the recording is: "0:17", "1:35", "1:02:03". */
+function duration(attachments: unknown): string | undefined {
+  const recording = itemsOf(attachments)
+    .map(fieldsOf)
+    .find(({ type }) => type === 'AudioRecording');
+  const seconds = recording?.['vmDuration'];
+  if (typeof seconds !== 'number' || !(seconds >= 0)) return undefined;
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
+}
+
+/** "transcription in progress" for InProgress; nothing if there will be none. */
+function transcription(status: string | undefined): string | undefined {
+  if (!status || status === 'NotAvailable' || status === 'Unknown') return undefined;
+  return `transcription ${status.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()}`;
+}
+
+/** The time, with the date before it if that is not today. */
+function shownTime(timestamp: string | undefined): string {
+  const now = new Date();
+  const given = new Date(timestamp ?? now);
+  const { day, time } = localTime(Number.isNaN(given.getTime()) ? now : given);
+  return day === localTime(now).day ? time : `${day} ${time}`;
+}

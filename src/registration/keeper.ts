@@ -1,0 +1,139 @@
+import type { Session } from '../ringcentral/session.js';
+import { listSubscriptions, whyNotLive, type Subscription } from '../ringcentral/subscriptions.js';
+import type { AddressSettings } from '../settings.js';
+import { checkAddress, receiverStart, shakeHands } from './handshake-check.js';
+import { findAddress, isSameAddress } from './ngrok.js';
+import { register, removeEarlier, type Registered } from './register.js';
+
+/** How long before the last good look voicemails are logged from: what was missed may have begun before it. */
+const MARGIN_MS = 15 * 60_000;
+const DAY_MS = 86_400_000;
+
+export interface KeeperOptions {
+  addressSettings: AddressSettings;
+  eventFilters: string[];
+  verificationToken: string;
+  /** Ends the keeper. */
+  signal: AbortSignal;
+  say: (message: string) => void;
+  logIn: () => Promise<Session>;
+  /** Told of each registration: whether it is the first of this run, and what it did. */
+  onRegistered: (registered: Registered, isFirst: boolean) => void;
+  /** Logs the voicemails since a time, each once a run. */
+  logMissed: (session: Session, since: Date) => Promise<void>;
+}
+
+/** What one run knows from one look to the next. */
+export class Keeper {
+  #session: Session | undefined;
+  /** The subscription that is kept, and its address. */
+  #own: Subscription | undefined;
+  /** Ids of subscriptions of this run that may still be there. */
+  #created = new Set<string>();
+  /** When the last look began that found all well, or the run. Voicemails may have been missed since. */
+  #lastWell = Date.now();
+  #mayHaveMissed = false;
+  #receiverStartedAt: unknown;
+  /** Whether a look ended before it came to RingCentral. */
+  isStoppedNearby = false;
+
+  constructor(private readonly options: KeeperOptions) {}
+
+  get hasLoggedIn(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /**
+   * Looks at everything and mends it. Resolves to what is left to mend although voicemails come. Throws a Failure if
+   * something is missing.
+   */
+  async look(slept: boolean): Promise<string[]> {
+    const start = Date.now();
+    const { addressSettings, verificationToken, signal, say } = this.options;
+    const mayHaveMissed = this.#mayHaveMissed || slept;
+    if (slept) say('This machine slept, or this program was stopped.');
+    // Only a look that comes through whole says that all was well.
+    this.#mayHaveMissed = true;
+    this.isStoppedNearby = true;
+    const { address } = await findAddress(addressSettings, { signal });
+    const isSame = this.#own !== undefined && isSameAddress(this.#own.address, address);
+    if (isSame) await shakeHands(address, verificationToken, { signal });
+    else {
+      const { warning } = await checkAddress(address, verificationToken, { signal });
+      if (warning) say(warning);
+    }
+    const isRestarted = (await this.#isReceiverNew(address)) && isSame;
+    if (isRestarted) say('The receiver was restarted.');
+    this.isStoppedNearby = false;
+    this.#session ??= await this.options.logIn();
+    const leftovers = isSame ? await this.#lookAtOwn(this.#session, address) : undefined;
+    const isReplaced = leftovers === undefined && (await this.#register(this.#session, address));
+    if (mayHaveMissed || isRestarted || isReplaced)
+      await this.options.logMissed(this.#session, new Date(this.#lastWell - MARGIN_MS));
+    this.#lastWell = start;
+    this.#mayHaveMissed = false;
+    return leftovers ?? [];
+  }
+
+  async end(): Promise<void> {
+    await this.#session?.logOut();
+  }
+
+  /** Whether the receiver was started after the last good look. Not if it cannot be asked. */
+  async #isReceiverNew(address: string): Promise<boolean> {
+    const { addressSettings, signal } = this.options;
+    const isLocal = addressSettings.address === undefined;
+    const url = isLocal ? `http://localhost:${addressSettings.port}/healthz` : new URL('healthz', address).href;
+    const { startedAt, age } = await receiverStart(url, { signal });
+    if (startedAt === this.#receiverStartedAt) return false;
+    this.#receiverStartedAt = startedAt;
+    // By its own clock. There may be several receivers: another one is not a new one.
+    return Date.now() - age > this.#lastWell;
+  }
+
+  /** Whether the own subscription is live, or another of its address is: undefined if not, else what could not be deleted. */
+  async #lookAtOwn(session: Session, address: string): Promise<string[] | undefined> {
+    const { subscriptions } = await listSubscriptions(session);
+    this.#created = new Set(subscriptions.map(({ id }) => id).filter((id) => this.#created.has(id)));
+    // The newest, which may be that of another run: two that replaced each other's would never end.
+    const own = subscriptions
+      .filter((each) => isSameAddress(each.address, address) && !whyNotLive(each, this.options.eventFilters))
+      .sort((one, other) => one.creationTime.localeCompare(other.creationTime))
+      .at(-1);
+    if (!own) {
+      this.options.say('RingCentral has no live subscription of this address any more.');
+      return undefined;
+    }
+    this.#own = own;
+    return (await removeEarlier(session, subscriptions, own, (each) => this.#isOurs(each, address))).failures;
+  }
+
+  /** Registers. Resolves to whether voicemails may have been missed. */
+  async #register(session: Session, address: string): Promise<boolean> {
+    const { eventFilters, verificationToken, say, onRegistered } = this.options;
+    const isFirst = this.#own === undefined;
+    let isGivenUp = false;
+    const registered = await register(
+      session,
+      { address, eventFilters, verificationToken },
+      {
+        say,
+        onGivenUp: (since) => {
+          // Later, it is known better when all was last well.
+          if (!isFirst) return;
+          isGivenUp = true;
+          this.#lastWell = Math.min(this.#lastWell, since?.getTime() ?? Date.now() - DAY_MS);
+        },
+        alsoEarlier: this.#created,
+      },
+    );
+    this.#own = registered.subscription;
+    this.#created.add(registered.subscription.id);
+    onRegistered(registered, isFirst);
+    return isGivenUp || !isFirst;
+  }
+
+  #isOurs({ id, address }: Subscription, current: string): boolean {
+    return isSameAddress(address, current) || this.#created.has(id);
+  }
+}

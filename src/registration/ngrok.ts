@@ -1,0 +1,90 @@
+import { NoAnswer, request, type Limits } from '../request.js';
+import { deliveryAddress, type AddressSettings } from '../settings.js';
+import { Failure, fieldsOf, safeText } from '../text.js';
+
+/**
+ * The delivery address: the one that is set, or else that of the ngrok tunnel that forwards to the receiver's port.
+ * `found` says which tunnel that is.
+ *
+ * Throws a Failure that says what to start or to set if there is none, or more than one.
+ */
+export async function findAddress(
+  settings: AddressSettings,
+  limits: Partial<Limits> = {},
+): Promise<{ address: string; found?: string }> {
+  const { address, port, ngrokApiUrls } = settings;
+  if (address !== undefined) return { address };
+  const instead = 'or set WEBHOOK_ADDRESS to the public address of the receiver.';
+  const start = `Run \`ngrok http ${port}\` in another terminal, ${instead}`;
+  const { apiUrl, tunnels } = await askAgents(ngrokApiUrls, start, limits);
+  if (tunnels.length === 0) throw new Failure(`The ngrok agent at ${apiUrl} has no tunnel. ${start}`);
+  const here = tunnels.filter((tunnel) => tunnel.port === port).map(({ url }) => url);
+  if (here.length === 0) {
+    const elsewhere = tunnels.map((tunnel) => `${safeText(tunnel.url)} → port ${tunnel.port}`).join(', ');
+    throw new Failure(
+      `No ngrok tunnel forwards to port ${port} (${elsewhere}).\n` +
+        `Run \`ngrok http ${port}\` in its place, or set PORT for both programs, ${instead}`,
+    );
+  }
+  const secure = here.filter((url) => url.startsWith('https:'));
+  // Newer agents list one URL twice.
+  const [url = '', ...others] = new Set(secure.length > 0 ? secure : here);
+  if (others.length > 0)
+    throw new Failure(
+      `More than one ngrok tunnel forwards to port ${port} (${safeText([url, ...others].join(', '))}).\n` +
+        'Choose one with --address URL, or set WEBHOOK_ADDRESS.',
+    );
+  return {
+    address: deliveryAddress(url, 'The address of the ngrok tunnel'),
+    found: `${safeText(url)} → localhost:${port}`,
+  };
+}
+
+interface Tunnel {
+  url: string;
+  /** The local port that it forwards to. */
+  port: number;
+}
+
+/** The public tunnels of the first agent that answers (ngrok documentation, "Agent API"). */
+async function askAgents(apiUrls: string[], start: string, limits: Partial<Limits>) {
+  const reasons: string[] = [];
+  for (const apiUrl of apiUrls) {
+    try {
+      const response = await request(`${apiUrl}/api/tunnels`, { timeoutMs: 3000, ...limits });
+      return { apiUrl, tunnels: await readTunnels(response, apiUrl) };
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      reasons.push(`${apiUrl} (${error.message})`);
+    }
+  }
+  throw new Failure(`No ngrok agent at ${reasons.join(' or ')}. ${start}`);
+}
+
+async function readTunnels(response: Response, apiUrl: string): Promise<Tunnel[]> {
+  const { tunnels } = fieldsOf(await response.json().catch(() => undefined));
+  if (!Array.isArray(tunnels))
+    throw new Failure(
+      `What answers at ${apiUrl} is not an ngrok agent: set NGROK_API_URL to its web_addr, or WEBHOOK_ADDRESS.`,
+    );
+  const all = tunnels.map((tunnel) => {
+    const { public_url: url, config } = fieldsOf(tunnel);
+    // "http://localhost:8081", "localhost:8081" or "8081".
+    const addr = String(fieldsOf(config)['addr']);
+    const [, port = addr.startsWith('https:') ? 443 : 80] = /(?:^|:)(\d+)\/?$/.exec(addr) ?? [];
+    return { url: String(url), port: Number(port) };
+  });
+  // Those to `*.internal` are not public.
+  return all.filter(({ url }) => !(URL.canParse(url) && new URL(url).hostname.endsWith('.internal')));
+}
+
+/** Names that ngrok hands out. Those of free tunnels change at every start. */
+export function isNgrok(address: string): boolean {
+  return URL.canParse(address) && /\.ngrok(-free)?\.(app|dev|io)$/.test(new URL(address).hostname);
+}
+
+/** Whether both lead to the same receiver, which does not mind a slash at the end. */
+export function isSameAddress(one: string, other: string): boolean {
+  const bare = (address: string) => (URL.canParse(address) ? new URL(address).href : address).replace(/\/?(#.*)?$/, '');
+  return bare(one) === bare(other);
+}

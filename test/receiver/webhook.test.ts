@@ -1,0 +1,173 @@
+import { NotLogged, type LogEvent } from '../../src/receiver/event-log.js';
+import { testApp } from '../support/app.js';
+import { notification } from '../support/notification.js';
+
+const TOKEN = '0123456789abcdef0123456789abcdef';
+
+describe('handshake', () => {
+  it('echoes the Validation-Token, with the content type that RingCentral asks for and an empty body', async () => {
+    const { send, events } = testApp();
+    const answer = await send().post('/webhook').set('Validation-Token', '0f3c-token');
+    expect([answer.status, answer.text]).toEqual([200, '']);
+    expect(answer.headers).toMatchObject({
+      'validation-token': '0f3c-token',
+      'content-type': 'application/json',
+      'content-length': '0',
+    });
+    expect(events).toEqual([]);
+  });
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/json'])(
+    'does not care for the content type of its empty body: %s',
+    async (type) => {
+      const answer = await testApp().send().post('/webhook').set({ 'Validation-Token': 't', 'Content-Type': type });
+      expect([answer.status, answer.headers['validation-token']]).toEqual([200, 't']);
+    },
+  );
+
+  it.each(['{}', 'null', '[]', '{"event":7}'])('may have a body without an event: %s', async (body) => {
+    const answer = await testApp().post(body, { 'Validation-Token': 't' });
+    expect([answer.status, answer.headers['validation-token']]).toEqual([200, 't']);
+  });
+
+  it('needs no verification token', async () => {
+    const answer = await testApp({ token: TOKEN }).send().post('/webhook').set('Validation-Token', 't');
+    expect(answer.status).toBe(200);
+  });
+
+  it('with a verification token is answered 401 if it is another than ours, so that the registration can ask', async () => {
+    const { send, said } = testApp({ token: TOKEN });
+    const ask = (token: string) =>
+      send().post('/webhook').set({ 'Validation-Token': 't', 'Verification-Token': token });
+    expect((await ask(TOKEN)).status).toBe(200);
+    const refused = await ask('another');
+    expect(refused.status).toBe(401);
+    expect(refused.headers).not.toHaveProperty('validation-token');
+    await said.match(/401/);
+    // The registration asks this each time: nothing is wrong.
+    expect(said.lines.join('\n')).not.toMatch(/Refused/);
+  });
+
+  it('with a verification token is answered 200 if we expect none', async () => {
+    const headers = { 'Validation-Token': 't', 'Verification-Token': 'any' };
+    expect((await testApp().send().post('/webhook').set(headers)).status).toBe(200);
+  });
+
+  it('is refused if the answer would be too long, and an event beside it is not logged', async () => {
+    const { post, events } = testApp();
+    const answer = await post(notification(), { 'Validation-Token': 'x'.repeat(1000) });
+    expect(answer.status).toBe(400);
+    expect(answer.headers).not.toHaveProperty('validation-token');
+    expect(answer.body.error).toMatch(/Validation-Token is too long/);
+    expect(events).toEqual([]);
+  });
+});
+
+describe('notification', () => {
+  it('is logged as it came, on one line, and answered with an empty 200', async () => {
+    const { post, events } = testApp();
+    const event = notification();
+    const answer = await post(event);
+    expect([answer.status, answer.text, answer.headers['content-type']]).toEqual([200, '', 'application/json']);
+    expect(answer.headers).not.toHaveProperty('validation-token');
+    expect(events).toEqual([JSON.stringify(event)]);
+  });
+
+  it('may be of any event type', async () => {
+    const { post, events } = testApp();
+    expect((await post({ event: '/restapi/v1.0/account/~/presence' })).status).toBe(200);
+    expect(events).toEqual(['{"event":"/restapi/v1.0/account/~/presence"}']);
+  });
+
+  it('may carry a Validation-Token, which is then echoed as well', async () => {
+    const { post, events } = testApp();
+    const answer = await post(notification(), { 'Validation-Token': 'both' });
+    expect([answer.status, answer.headers['validation-token']]).toEqual([200, 'both']);
+    expect(events).toHaveLength(1);
+  });
+
+  it('that comes again is logged once, and the receiver says so', async () => {
+    const { post, events, said } = testApp();
+    const event = notification();
+    for (let i = 0; i < 2; i++) expect((await post(event)).status).toBe(200);
+    expect(events).toHaveLength(1);
+    expect(said.lines).toContain(`Event ${event.uuid} came again: logged once`);
+  });
+
+  it('that cannot be logged is answered 503, and the receiver names the catch-up', async () => {
+    const { post, said } = testApp({ logEvent: () => Promise.reject(new NotLogged('ENOSPC: no space left')) });
+    const answer = await post(notification());
+    expect(answer.status).toBe(503);
+    expect(answer.body.error).toMatch(/send it again/);
+    expect(said.lines).toContainEqual(
+      expect.stringMatching(/^A notification could not be logged: ENOSPC: no space left\..* npm run catch-up/),
+    );
+  });
+});
+
+it('is not answered before it is logged', async () => {
+  const steps: string[] = [];
+  const logEvent: LogEvent = async () => {
+    await new Promise(setImmediate);
+    steps.push('logged');
+    return true;
+  };
+  await testApp({ logEvent }).post(notification());
+  steps.push('answered');
+  expect(steps).toEqual(['logged', 'answered']);
+});
+
+describe('origin', () => {
+  it.each(['Verification-Token', 'Validation-Token'])('is proven by the expected token in %s', async (header) => {
+    const { post, events } = testApp({ token: TOKEN });
+    expect((await post(notification(), { [header]: TOKEN })).status).toBe(200);
+    expect(events).toHaveLength(1);
+  });
+
+  it.each([undefined, '', 'wrong', `${TOKEN}0`, TOKEN.toUpperCase(), TOKEN.replace('0', 'é')])(
+    'is not proven by %j, in either header',
+    async (token) => {
+      const { post, events, said } = testApp({ token: TOKEN });
+      for (const header of ['Verification-Token', 'Validation-Token']) {
+        const answer = await post(notification(), token === undefined ? {} : { [header]: token });
+        expect(answer.status).toBe(401);
+        expect(answer.headers).not.toHaveProperty('validation-token');
+        expect(answer.body.error).toMatch(/Verification-Token/);
+        expect(answer.text).not.toContain(TOKEN);
+      }
+      expect(events).toEqual([]);
+      expect(said.lines.join('\n')).not.toContain(TOKEN);
+    },
+  );
+
+  it('is not asked for if we expect no token', async () => {
+    expect((await testApp().post(notification(), { 'Verification-Token': 'any' })).status).toBe(200);
+  });
+});
+
+describe('the advice to run npm run register', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  it('comes with the first refusal, and then at most once a minute with a count', async () => {
+    const { post, said } = testApp({ token: TOKEN });
+    const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
+    const advice = () => said.lines.filter((line) => line.startsWith('Refused'));
+    await post(notification());
+    const first = expect.stringMatching(/^Refused a notification without .*npm run register/);
+    expect(advice()).toEqual([first]);
+    now.mockReturnValue(1_059_000);
+    for (let i = 0; i < 3; i++) await post(notification());
+    expect(advice()).toEqual([first]);
+    now.mockReturnValue(1_060_000);
+    await post(notification());
+    expect(advice()).toEqual([first, expect.stringMatching(/^Refused 4 notifications without .*npm run register/)]);
+  });
+
+  it('does not come with any other refusal', async () => {
+    const { post, said } = testApp({ token: TOKEN });
+    await post('{', { 'Verification-Token': TOKEN });
+    await post('{}', { 'Verification-Token': TOKEN });
+    await said.match(/400/);
+    expect(said.lines.join('\n')).not.toMatch(/Refused/);
+  });
+});

@@ -1,0 +1,58 @@
+import { EventEmitter, once } from 'node:events';
+import request from 'supertest';
+import { createApp } from '../../src/receiver/app.js';
+import { eventLog, type LogEvent } from '../../src/receiver/event-log.js';
+import { eventText } from '../../src/receiver/event-text.js';
+
+/** What an app says, and a way to wait for a line: an access line comes a moment after its answer. */
+class Said extends EventEmitter {
+  readonly lines: string[] = [];
+  readonly faint: string[] = [];
+
+  readonly say = (line: string, faint?: 'faint'): void => {
+    this.lines.push(line);
+    if (faint) this.faint.push(line);
+    this.emit('line');
+  };
+
+  /** Resolves to the first line that matches. */
+  async match(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const line = this.lines.find((each) => pattern.test(each));
+      if (line !== undefined) return line;
+      await once(this, 'line');
+    }
+  }
+}
+
+/** The receiver's app in this process, what it logged, and what it said. Expects `token`; undefined takes all. */
+export function testApp({ token, logEvent }: { token?: string | undefined; logEvent?: LogEvent } = {}) {
+  const events: string[] = [];
+  const said = new Said();
+  const write = (line: string) => Promise.resolve(void events.push(line));
+  const app = createApp({
+    logEvent: logEvent ?? eventLog(write, (notification) => eventText(notification, 'json')),
+    verificationToken: token,
+    say: said.say,
+  });
+  const send = () => request(app);
+  return {
+    app,
+    events,
+    said,
+    send,
+    /** Sends a POST to /webhook: text as it is, anything else as JSON. */
+    post: (body: string | object = '', headers: Record<string, string> = {}) =>
+      send()
+        .post('/webhook')
+        .set({ 'Content-Type': 'application/json; charset=UTF-8', ...headers })
+        .send(body),
+    /** Sends bytes to /webhook as they are. */
+    postBytes: (body: Buffer, headers: Record<string, string> = {}) =>
+      send()
+        .post('/webhook')
+        .set({ 'Content-Type': 'application/json', ...headers })
+        .serialize((sent: unknown) => sent as string)
+        .send(body as unknown as string),
+  };
+}

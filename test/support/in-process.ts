@@ -1,0 +1,51 @@
+import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+import { close, listen } from '../../scripts/stand-in/local-server.js';
+import { CREDENTIALS, Platform } from '../../scripts/stand-in/platform.js';
+import { createApp } from '../../src/receiver/app.js';
+import { eventLog } from '../../src/receiver/event-log.js';
+import { Session } from '../../src/ringcentral/session.js';
+import { ringCentralSettings, verificationToken, type Environment } from '../../src/settings.js';
+
+const closers: (() => Promise<void>)[] = [];
+
+/** Closes all servers that a test started here: for afterEach. */
+export async function closeAll(): Promise<void> {
+  await Promise.all(closers.splice(0).map((closeIt) => closeIt()));
+}
+
+/** A server with this listener on a free port. Resolves to its URL, without a slash at the end. */
+export async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  closers.push(() => close(server));
+  return listen(server);
+}
+
+/** The token that a receiver and a registration with the stand-in's credentials agree on. */
+export const TOKEN = verificationToken(CREDENTIALS) ?? '';
+
+/** A receiver in this process that expects TOKEN, what it logged, and what it said. */
+export async function startReceiver(expected: string | undefined = TOKEN) {
+  const events: string[] = [];
+  const said: string[] = [];
+  const write = (line: string) => Promise.resolve(void events.push(line));
+  const logEvent = eventLog(write, ({ json }) => json);
+  const app = createApp({ logEvent, verificationToken: expected, say: (line) => said.push(line) });
+  const url = await serve(app);
+  return { url, port: Number(new URL(url).port), address: `${url}/webhook`, events, said };
+}
+
+/** The stand-in for RingCentral. */
+export async function startPlatform(): Promise<Platform> {
+  const platform = await Platform.start();
+  closers.push(() => platform.close());
+  return platform;
+}
+
+/** A session at the platform, with what it said. */
+export async function logIn(platform: Platform, env: Environment = CREDENTIALS, options: object = {}) {
+  const said: string[] = [];
+  const settings = ringCentralSettings({ ...env, RINGCENTRAL_SERVER: platform.url });
+  const session = await Session.logIn(settings, { say: (line) => said.push(line), pauseMs: 1, ...options });
+  return { session, said };
+}
