@@ -1,14 +1,7 @@
 import { logMissed } from '../src/missed.js';
 import { keep } from '../src/registration/keep.js';
 import { Session } from '../src/ringcentral/session.js';
-import {
-  addressSettings,
-  eventFilters,
-  logFormat,
-  readEnvironment,
-  ringCentralSettings,
-  verificationToken,
-} from '../src/settings.js';
+import { addressSettings, eventFilters, logFormat, readEnvironment, ringCentralSettings } from '../src/settings.js';
 import { localTime, plural } from '../src/text.js';
 import { failIfSurplus, readDuration, runScript, shownExpiry, UsageError } from './cli.js';
 
@@ -58,7 +51,7 @@ void runScript(
     await keep(everyMs, {
       addressSettings: addressSettings(env, address),
       eventFilters: filters,
-      verificationToken: verificationToken(env) ?? '',
+      verificationToken: settings.verificationToken,
       signal,
       say,
       logIn: () => Session.logIn(settings, { say, signal }),

@@ -8,7 +8,6 @@ import {
   eventFilters,
   readEnvironment,
   ringCentralSettings,
-  verificationToken,
   type Environment,
 } from '../src/settings.js';
 import { Failure, plural, safeText } from '../src/text.js';
@@ -63,21 +62,20 @@ async function subscribe(
 ): Promise<void> {
   const { print, say } = terminal;
   // What is missing or wrong is said before anything is sent.
-  ringCentralSettings(env);
+  const { verificationToken } = ringCentralSettings(env);
   const filters = eventFilters(env);
-  const token = verificationToken(env) ?? '';
   const { address, found } = await findAddress(addressSettings(env, given));
   if (found) say(`Found ngrok: ${found}`);
   if (isPlainHttp(address)) say(`${address} is not https: on the way, anyone can read the voicemails.`);
   if (!noCheck) {
-    const { result, warning } = await checkAddress(address, token);
+    const { result, warning } = await checkAddress(address, verificationToken);
     say(`Checked ${address}: ${result}`);
     if (warning) say(warning);
   }
   await withSession(env, terminal, async (session) => {
     const { subscription, replaced, notReplaced, warnings } = await register(
       session,
-      { address, eventFilters: filters, verificationToken: token },
+      { address, eventFilters: filters, verificationToken },
       { say, onGivenUp: (since) => say(catchUpHint(since)) },
     );
     const lines = [

@@ -114,8 +114,8 @@ export function ringCentralSettings(env: Environment) {
   const user: Login | undefined =
     username && password ? { username, password, ...(extension && { extension }) } : undefined;
   const login = jwt ? { jwt } : user;
-  if (clientId && clientSecret && login)
-    return { server, clientId, clientSecret, login, hasOwnToken: Boolean(env['WEBHOOK_VERIFICATION_TOKEN']) };
+  const token = { verificationToken: verificationToken(env) ?? '', hasOwnToken: !!env['WEBHOOK_VERIFICATION_TOKEN'] };
+  if (clientId && clientSecret && login) return { server, clientId, clientSecret, login, ...token };
   const loginName = username ? 'RINGCENTRAL_PASSWORD' : 'RINGCENTRAL_JWT';
   const all: Record<string, unknown> = {
     RINGCENTRAL_CLIENT_ID: clientId,

@@ -80,7 +80,7 @@ export async function receiverStart(
 /** What is wrong with the status of an answer; undefined if it is 200. */
 function whyRefused({ status, headers }: Response): string | undefined {
   const ngrokError = shownText(headers.get('ngrok-error-code'));
-  const location = withoutPassword(shownText(headers.get('location')) ?? 'an unknown place');
+  const location = safeText(withoutPassword(headers.get('location') ?? 'an unknown place'));
   switch (status) {
     case 200:
       return undefined;
@@ -116,16 +116,17 @@ function whyWrong({ headers }: Response, token: string, bodyBytes: number): stri
   );
 }
 
-function whyNoAnswer(error: NoAnswer): string {
-  const { code, message } = error;
-  if (code === 'ECONNREFUSED') return 'cannot be reached, nothing listens there: start the receiver with `npm start`.';
+function whyNoAnswer({ code, message, withProxyHint }: NoAnswer): string {
   if (code.startsWith('ERR_SSL_'))
     return `speaks no TLS (${message}): is it http, or is the tunnel or the proxy missing?`;
   if (/CERT|SIGNATURE|ISSUER|TLS/.test(code))
     return `has a certificate that is not valid (${message}). Often the intermediate certificate is missing: serve it too.`;
-  const skip = `If only this machine cannot reach it: npm run register -- --no-check`;
+  const skip = 'If only this machine cannot reach it: npm run register -- --no-check';
   if (code === 'TIMEOUT')
-    return `gives ${message}, all that RingCentral waits: is the receiver stopped, or the tunnel slow? ${skip}`;
-  if (code === 'ENOTFOUND') return `cannot be reached, its name is not known: is the tunnel up? ${skip}`;
-  return `cannot be reached (${error.withProxyHint}): is the receiver (\`npm start\`) up, and the tunnel? ${skip}`;
+    return `gives ${withProxyHint}, all that RingCentral waits: is the receiver stopped, or the tunnel slow? ${skip}`;
+  if (code === 'ECONNREFUSED')
+    return `cannot be reached (${withProxyHint}), nothing listens there: start the receiver with \`npm start\`. ${skip}`;
+  if (code === 'ENOTFOUND')
+    return `cannot be reached (${withProxyHint}), its name is not known: is the tunnel up? ${skip}`;
+  return `cannot be reached (${withProxyHint}): is the receiver (\`npm start\`) up, and the tunnel? ${skip}`;
 }

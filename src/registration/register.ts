@@ -1,4 +1,4 @@
-import { isRefusal } from '../ringcentral/errors.js';
+import { isRefusal, Unanswered } from '../ringcentral/errors.js';
 import type { Session } from '../ringcentral/session.js';
 import { createSubscription, deleteUnlessGone, listSubscriptions, whyNotLive } from '../ringcentral/subscriptions.js';
 import type { NewSubscription, Subscription } from '../ringcentral/subscriptions.js';
@@ -109,6 +109,7 @@ async function createWithRoom(
   try {
     return { subscription: await createLive(session, wanted, say), madeRoom: 1 };
   } catch (error) {
+    if (error instanceof Unanswered) throw error;
     const left =
       earlier.length === 1 ? 'No subscription of this address is left now' : 'One earlier subscription is gone';
     throw new Failure(`${messageOf(error)}\n${left}: mend that, and run \`npm run register\` again.`);

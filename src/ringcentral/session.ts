@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SDK } from '@ringcentral/sdk';
 import { NoAnswer, request, type Limits } from '../request.js';
 import type { RingCentralSettings } from '../settings.js';
-import { Failure, safeText } from '../text.js';
+import { Failure, safeText, withoutPassword } from '../text.js';
 import { readRefusal, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
 
 /** The longest Retry-After that is waited out, in seconds. */
@@ -69,9 +69,11 @@ export class Session {
   /** The same, for an answer that is text, or none. */
   async text(doing: string, call: Call): Promise<string> {
     const { server } = this.#settings;
-    if (!URL.canParse(call.url, server)) throw notRingCentral(doing, call.url);
+    const url = URL.canParse(call.url, server) ? new URL(call.url, server) : undefined;
+    // fetch() refuses a URL with a password, and the SDK takes anything but http for a path.
+    if (!url || url.username || url.password || !isRingCentral(url.href, server)) throw notRingCentral(doing, call.url);
     // A whole URL: the SDK joins server and path as text. It changes the object that it gets: each try has its own.
-    const send = () => this.#sdk.send({ ...call, url: new URL(call.url, server).href });
+    const send = () => this.#sdk.send({ ...call, url: url.href });
     try {
       return await (await this.#attempt(doing, send, call.method)).text();
     } catch (error) {
@@ -83,7 +85,7 @@ export class Session {
 
   /** Gives the session back. It ends by itself otherwise, so a failure does not matter. */
   async logOut(): Promise<void> {
-    this.#options.timeoutMs = LOGOUT_MS;
+    this.#options.timeoutMs = Math.min(this.#options.timeoutMs, LOGOUT_MS);
     // Also if the program was told to stop.
     this.#options.signal = undefined;
     await this.#sdk.logout().catch(() => {});
@@ -120,7 +122,7 @@ export class Session {
 
   /** What the SDK sends with. It throws what is not a success: the SDK would repeat what was answered 401. */
   async #fetch(sent: Request): Promise<Response> {
-    const { server, clientSecret, login } = this.#settings;
+    const { server, clientSecret, verificationToken, login } = this.#settings;
     // Whatever address a record holds: the access token goes to RingCentral alone.
     if (!isRingCentral(sent.url, server)) throw notRingCentral(this.#doing, sent.url);
     const response = await request(sent, this.#options).catch((error: unknown) => {
@@ -129,8 +131,8 @@ export class Session {
       throw new Unanswered(`RingCentral did not ${this.#doing}: ${reason}`);
     });
     if (response.ok) return response;
-    const secrets = [clientSecret, 'jwt' in login ? login.jwt : login.password, this.#accessToken].filter(Boolean);
-    throw readRefusal(this.#doing, response, await response.text(), this.#settings, secrets);
+    const secrets = [clientSecret, verificationToken, 'jwt' in login ? login.jwt : login.password, this.#accessToken];
+    throw readRefusal(this.#doing, response, await response.text(), this.#settings, secrets.filter(Boolean));
   }
 
   #withoutJson(): Failure {
@@ -141,7 +143,7 @@ export class Session {
 }
 
 function notRingCentral(doing: string, url: string): Failure {
-  return new Failure(`RingCentral did not ${doing}: ${safeText(url)} is not RingCentral.`);
+  return new Failure(`RingCentral did not ${doing}: ${safeText(withoutPassword(url))} is not RingCentral.`);
 }
 
 function isRingCentral(url: string, server: string): boolean {

@@ -1,7 +1,7 @@
 import type CreateWebhookSubscriptionRequest from '@rc-ex/core/definitions/CreateWebhookSubscriptionRequest';
 import type SubscriptionInfo from '@rc-ex/core/definitions/SubscriptionInfo';
 import { Failure, fieldsOf, itemsOf, shownText, textOf } from '../text.js';
-import { isRefusal, PERMISSIONS, RingCentralError } from './errors.js';
+import { isRefusal, PERMISSIONS, RingCentralError, Unanswered } from './errors.js';
 import type { Session } from './session.js';
 
 /**
@@ -48,7 +48,7 @@ export async function listSubscriptions(session: Session): Promise<{ subscriptio
 /**
  * Creates a WebHook subscription for as long as RingCentral allows. It may not be live yet: see whyNotLive().
  *
- * Throws a Failure; if no answer came, it says that the subscription may exist.
+ * Throws a Failure; Unanswered if the subscription may exist all the same.
  */
 export async function createSubscription(
   session: Session,
@@ -71,7 +71,7 @@ export async function createSubscription(
     });
   } catch (error) {
     if (!(error instanceof Failure) || (error instanceof RingCentralError && error.status < 500)) throw error;
-    throw new Failure(
+    throw new Unanswered(
       `${error.message}\nThe subscription may exist all the same: run \`npm run register\` again, which leaves one.`,
     );
   }

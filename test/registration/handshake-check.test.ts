@@ -1,0 +1,290 @@
+import type { RequestListener, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { checkAddress, receiverStart, shakeHands } from '../../src/registration/handshake-check.js';
+import { closeAll, serve, startReceiver, TOKEN } from '../support/in-process.js';
+import { DEAD, failureOf } from '../support/ringcentral.js';
+
+const RESTART =
+  'Restart the receiver: it was started with another RINGCENTRAL_CLIENT_SECRET or WEBHOOK_VERIFICATION_TOKEN.';
+
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await closeAll();
+});
+
+/** Answers a handshake as it should, apart from what a test wants otherwise. */
+const answer =
+  (status: number, headers: Record<string, string> = {}, body = ''): RequestListener =>
+  (req, res) => {
+    const token = String(req.headers['validation-token']);
+    res.writeHead(status, { 'Validation-Token': token, 'Content-Type': 'application/json', ...headers }).end(body);
+  };
+
+const text = (res: ServerResponse) => res.setHeader('Content-Type', 'application/json');
+
+/** The right answer, with exactly so many bytes in all. */
+const sized =
+  (bytes: number): RequestListener =>
+  ({ headers }, { socket }) => {
+    const token = headers['validation-token'];
+    const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nValidation-Token: ${token}\r\nConnection: close\r\nX: `;
+    socket?.end(`${head.padEnd(bytes - 4, 'x')}\r\n\r\n`);
+  };
+
+/** Answers by the verification token: none, ours or another. */
+const byToken =
+  (none: RequestListener, ours: RequestListener, another: RequestListener): RequestListener =>
+  (req, res) => {
+    const token = req.headers['verification-token'];
+    (token === undefined ? none : token === TOKEN ? ours : another)(req, res);
+  };
+
+/** What the check of a server with this listener says against it, without its URL. */
+async function refusal(listener: RequestListener, limits = {}): Promise<string> {
+  const url = await serve(listener);
+  const { message } = await failureOf(checkAddress(`${url}/webhook`, TOKEN, limits));
+  expect(message.startsWith(`${url}/webhook `)).toBe(true);
+  expect(message).not.toContain('\n');
+  return message.slice(`${url}/webhook `.length);
+}
+
+/** An error of fetch() with this code, as Node.js hides it. */
+const fetchFails = (code: string) => {
+  const cause = Object.assign(new Error(code), { code });
+  jest.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('fetch failed', { cause }));
+};
+
+describe('a receiver', () => {
+  it('passes if it was started with our verification token, and logs nothing of it', async () => {
+    const { address, events } = await startReceiver();
+    const { result, warning } = await checkAddress(address, TOKEN);
+    expect(result).toMatch(/^answers in \d+ ms and knows our token$/);
+    expect(warning).toBeUndefined();
+    expect(events).toEqual([]);
+  });
+
+  it('is asked as RingCentral asks, then with our token, then with a wrong one', async () => {
+    const asked: unknown[] = [];
+    const tokens = new Set<unknown>();
+    const url = await serve((req, res) => {
+      const { 'verification-token': token, 'content-length': length = '0' } = req.headers;
+      tokens.add(req.headers['validation-token']);
+      asked.push([req.method, req.url, length, token === TOKEN ? 'ours' : token && 'another']);
+      answer(token === undefined || token === TOKEN ? 200 : 401)(req, res);
+    });
+    await checkAddress(`${url}/webhook?x=1`, TOKEN);
+    expect(asked).toEqual([undefined, 'ours', 'another'].map((token) => ['POST', '/webhook?x=1', '0', token]));
+    expect(tokens.size).toBe(3);
+  });
+
+  it('does not pass with another token, and is to be restarted', async () => {
+    const { address } = await startReceiver('another-token');
+    const { message } = await failureOf(checkAddress(address, TOKEN));
+    expect(message).toBe(`${address} expects another verification token. ${RESTART}`);
+  });
+
+  it('that takes any token passes with a warning', async () => {
+    const url = await serve(answer(200));
+    const { result, warning } = await checkAddress(`${url}/webhook`, TOKEN);
+    expect(result).toMatch(/^answers in \d+ ms$/);
+    expect(warning).toMatch(/\/webhook takes notifications from anyone: .* another \.env, or in another folder\.$/);
+  });
+
+  it('that fails only at a wrong token does not pass', async () => {
+    expect(await refusal(byToken(answer(200), answer(200), answer(503)))).toMatch(/^answers 503, /);
+    expect(await refusal(byToken(answer(200), answer(403), answer(401)))).toMatch(/^answers .* with 403, not 200/);
+  });
+
+  it('that has asked for a login is not taken for one with another token', async () => {
+    const said = await refusal(byToken(answer(401), answer(200), answer(401)));
+    expect(said).toMatch(/^asks for a login \(401\), and not the receiver does: let RingCentral through /);
+  });
+});
+
+describe('an address does not pass', () => {
+  it.each<[string, RequestListener, RegExp]>([
+    ['never answers', () => {}, /^gives no answer within 0\.3 seconds, all that RingCentral waits.* -- --no-check$/],
+    ['never ends its answer', (_req, res) => res.writeHead(200).write(' '), /^gives no answer within 0\.3 seconds/],
+    ['cuts the connection', (_req, res) => res.destroy(), /^cannot be reached \(.+\): .*`npm start`.* -- --no-check$/],
+    [
+      'is that of a tunnel that is gone',
+      answer(404, { 'ngrok-error-code': 'ERR_NGROK_3200' }),
+      /gone \(ERR_NGROK_3200\)/,
+    ],
+    ['is another path', answer(404), /^answers the handshake with 404, not 200: .*POST \/webhook of `npm start`/],
+    ['has nothing behind it: 502', answer(502), /^answers 502, nothing listens behind it: .*`npm start`/],
+    ['has nothing behind it: 503', answer(503), /^answers 503, nothing listens behind it: .*`npm start`/],
+    ['has nothing behind it: 504', answer(504), /^answers 504, nothing listens behind it: .*`npm start`/],
+    [
+      'redirects',
+      answer(308, { Location: 'https://b.example.com/' }),
+      /^redirects to https:\/\/b\.example\.com\/ \(308\)/,
+    ],
+    ['redirects nowhere', answer(302), /^redirects to an unknown place \(302\)/],
+    ['refuses', answer(403), /with 403, not 200: something in front of the receiver answered/],
+    ['is a CDN without its origin', answer(530), /with 530, not 200: something in front of the receiver answered/],
+    ['fails', answer(500), /^answers the handshake with 500, not 200/],
+    ['answers with 204', answer(204), /^answers the handshake with 204, not 200/],
+    ['echoes no token', (_req, res) => text(res).end(), /^does not echo the Validation-Token: another program /],
+    ['echoes another', answer(200, { 'Validation-Token': 'x' }), /^does not echo the Validation-Token/],
+    [
+      'answers with text',
+      answer(200, { 'Content-Type': 'text/plain' }),
+      /Content-Type text\/plain, not application\/json/,
+    ],
+    [
+      'answers with no type',
+      (req, res) => void res.setHeader('Validation-Token', req.headers['validation-token'] ?? '').end(),
+      /Content-Type missing, not application\/json/,
+    ],
+    ['has a long body', answer(200, {}, ' '.repeat(1024)), /^answers with 1\d{3} bytes, .* fewer than 1024: .*proxy/],
+    ['answers with 1024 bytes', sized(1024), /^answers with 1024 bytes/],
+  ])('if it %s', async (_, listener, said) => {
+    expect(await refusal(listener, { timeoutMs: 300 })).toMatch(said);
+  });
+
+  it('if nothing listens', async () => {
+    const { message } = await failureOf(checkAddress(`${DEAD}/webhook`, TOKEN));
+    expect(message).toMatch(
+      /2\/webhook cannot be reached\b.* nothing listens there: start the receiver with `npm start`/,
+    );
+  });
+
+  it('if it is https and its certificate is not valid', async () => {
+    const server = createServer({ key: KEY, cert: CERTIFICATE }, answer(200)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { message } = await failureOf(checkAddress(`https://127.0.0.1:${port}/webhook`, TOKEN));
+    server.close();
+    server.closeAllConnections();
+    expect(message).toMatch(/has a certificate that is not valid \(DEPTH_ZERO_SELF_SIGNED_CERT\).* intermediate /);
+  });
+
+  it.each([
+    'CERT_HAS_EXPIRED',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  ])('if its certificate is not valid otherwise: %s', async (code) => {
+    fetchFails(code);
+    const { message } = await failureOf(checkAddress('https://hook.example.com/webhook', TOKEN));
+    expect(message).toMatch(`has a certificate that is not valid (${code}). `);
+  });
+
+  it('if it is https and there is only http, for which no certificate is blamed', async () => {
+    const url = (await serve(answer(200))).replace('http', 'https');
+    const { message } = await failureOf(checkAddress(url, TOKEN));
+    expect(message).toMatch(/ speaks no TLS \(ERR_SSL_\w+\): is it http, /);
+    expect(message).not.toMatch(/certificate/);
+  });
+});
+
+describe('an address that only this machine may not reach', () => {
+  const codes = ['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ECONNREFUSED', 'ECONNRESET', 'UND_ERR_CONNECT_TIMEOUT'];
+
+  it.each(codes)('is said to be taken with --no-check: %s', async (code) => {
+    fetchFails(code);
+    const { message } = await failureOf(checkAddress('https://hook.example.com/webhook', TOKEN));
+    expect(message).toMatch(/^https:\/\/hook\.example\.com\/webhook cannot be reached\b.* -- --no-check$/);
+  });
+
+  it.each([...codes, 'none in time'])('has a proxy named that is not used: %s', async (code) => {
+    jest.replaceProperty(process, 'env', { HTTPS_PROXY: 'http://proxy.example.com:3128' });
+    const address = code.startsWith('none') ? await serve(() => {}) : 'https://hook.example.com/webhook';
+    if (!code.startsWith('none')) fetchFails(code);
+    const { message } = await failureOf(checkAddress(address, TOKEN, { timeoutMs: 50 }));
+    expect(message).toMatch(/HTTPS_PROXY is set, but Node\.js only uses it /);
+  });
+});
+
+describe('an address passes', () => {
+  it('with 1023 bytes', async () => {
+    const url = await serve(sized(1023));
+    expect((await checkAddress(url, TOKEN)).result).toMatch(/^answers in /);
+  });
+
+  it.each(['application/json; charset=utf-8', 'Application/JSON'])('with Content-Type %s', async (type) => {
+    const url = await serve(answer(200, { 'Content-Type': type }));
+    expect((await checkAddress(url, TOKEN)).result).toMatch(/^answers in /);
+  });
+});
+
+it('follows no redirect with our token', async () => {
+  let asked = 0;
+  const other = await serve((req, res) => void (asked++, answer(200)(req, res)));
+  const redirect = answer(307, { Location: `${other}/webhook` });
+  expect(await refusal(byToken(answer(200), redirect, answer(401)))).toMatch(`redirects to ${other}/webhook (307)`);
+  expect(asked).toBe(0);
+});
+
+it('shows control characters and no password of what an address answers', async () => {
+  const url = 'https://user:hunter2@b.example.com/\u009b';
+  const said = await refusal(answer(302, { Location: url }));
+  expect(said).toMatch(/^redirects to https:\/\/b\.example\.com\/\S* \(302\)/);
+  expect(said).not.toMatch(/hunter2/);
+  expect(await refusal(answer(200, { 'Content-Type': 'text/\u009b' }))).toMatch('Content-Type text/\\u009b, not');
+  expect(await refusal(answer(404, { 'ngrok-error-code': '\u009b' }))).toMatch('gone (\\u009b)');
+});
+
+describe('a single handshake', () => {
+  it('asks without a token, or whether ours is expected', async () => {
+    const { address } = await startReceiver('another-token');
+    await expect(shakeHands(address, undefined)).resolves.toBeUndefined();
+    await expect(shakeHands(address, 'another-token')).resolves.toBeUndefined();
+    expect((await failureOf(shakeHands(address, TOKEN))).message).toBe(
+      `${address} expects another verification token. ${RESTART}`,
+    );
+  });
+
+  it('is given up once the program is told to stop', async () => {
+    const end = new AbortController();
+    const url = await serve(() => end.abort());
+    const { message } = await failureOf(shakeHands(url, undefined, { signal: end.signal }));
+    expect(message).toMatch('the program was told to stop');
+  });
+});
+
+describe('when a receiver was started', () => {
+  const health = (body: string, headers = {}) => serve((_req, res) => res.writeHead(200, headers).end(body));
+
+  it('is what it says itself, the same each time that it is asked', async () => {
+    const { url } = await startReceiver();
+    const { startedAt, age } = await receiverStart(`${url}/healthz`);
+    expect(startedAt).toMatch(/^\d{4}-\d\d-\d\dT/);
+    // A Date header has whole seconds.
+    expect(age).toBeGreaterThan(-1001);
+    expect(age).toBeLessThan(60_000);
+    expect((await receiverStart(`${url}/healthz`)).startedAt).toBe(startedAt);
+  });
+
+  it('is reckoned by its own clock, whatever this machine takes for now', async () => {
+    const startedAt = '2001-02-03T04:05:06.000Z';
+    const url = await health(JSON.stringify({ startedAt }), { Date: 'Sat, 03 Feb 2001 04:05:16 GMT' });
+    expect(await receiverStart(url)).toEqual({ startedAt, age: 10_000 });
+  });
+
+  it('is not known if it does not say, or does not answer', async () => {
+    const urls = ['{"status":"ok"}', '{"startedAt":"of late"}', 'null', '<p>Hello</p>', ''].map((body) => health(body));
+    for (const url of [...(await Promise.all(urls)), DEAD]) expect((await receiverStart(url)).age).toBeNaN();
+    const silent = await serve(() => {});
+    expect(await receiverStart(silent, { timeoutMs: 50 })).toEqual({ startedAt: undefined, age: NaN });
+  });
+});
+
+// For a server on this machine that lives as long as a test: self-signed, valid from 2020 to 2120.
+const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgYf78ywbXS1iV2s3T
+CpkMKpL/QbSlRRKGeBuWqIHyU7uhRANCAARb8kD0yQOIpAMNJaT75Dqs1xhFKn4/
+HmASQZgxsQX5toMzLF2Yqy0ocMUG0D8OWWtZtsvuZuSY3H31hlatHDew
+-----END PRIVATE KEY-----`;
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBSzCB8aADAgECAgEBMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMMCTEyNy4wLjAu
+MTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDESMBAGA1UEAwwJ
+MTI3LjAuMC4xMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEW/JA9MkDiKQDDSWk
+++Q6rNcYRSp+Px5gEkGYMbEF+baDMyxdmKstKHDFBtA/DllrWbbL7mbkmNx99YZW
+rRw3sKMyMDAwDwYDVR0RBAgwBocEfwAAATAdBgNVHQ4EFgQUaPlhIb5zqWwcy0NR
+edDeE9ExtHgwCgYIKoZIzj0EAwIDSQAwRgIhAJmbRVNvULBMiOH7Kui5uSqOW41k
+QElEv9OkbcZFZ92jAiEA/EXRgg7ec4OM6QdmwvHciQjt11XiOyuR2zr4J0Rb57E=
+-----END CERTIFICATE-----`;
