@@ -7,11 +7,7 @@ import { codeOf, Failure, withoutPassword } from './text.js';
 
 export type Environment = Record<string, string | undefined>;
 
-/**
- * What is set in the environment, and what `.env` in the current folder adds to it.
- *
- * Throws a Failure if `.env` is there but cannot be read.
- */
+/** What is set in the environment, and what `.env` in the current folder adds. Throws a Failure if that cannot be read. */
 export function readEnvironment(): Environment {
   let file: Buffer;
   try {
@@ -145,9 +141,10 @@ const NGROK_API_URLS: [string, string] = ['http://127.0.0.1:4040', 'http://127.0
 export type AddressSettings = ReturnType<typeof addressSettings>;
 
 /** How to find the receiver's public address; `given` is that of the command line, if any. Throws a Failure. */
-export function addressSettings(env: Environment, given = '') {
-  const [setting, value] = given ? ['--address', given] : ['WEBHOOK_ADDRESS', env['WEBHOOK_ADDRESS']];
-  const address = value ? deliveryAddress(value, setting) : undefined;
+export function addressSettings(env: Environment, given?: string) {
+  const setting = given === undefined ? 'WEBHOOK_ADDRESS' : '--address';
+  const value = given ?? (env['WEBHOOK_ADDRESS'] || undefined);
+  const address = value === undefined ? undefined : deliveryAddress(value, setting);
   const receiverPort = port(env);
   if (!address && receiverPort === 0)
     throw new Failure('With PORT=0 the port changes at each start: give --address, or set WEBHOOK_ADDRESS.');

@@ -69,10 +69,10 @@ const refuseLargeBody: RequestHandler = (req, _res, next) => {
   next();
 };
 
-// Cut one by one: the status and the reason stand behind what a stranger can make long.
-morgan.token<Request>('target', ({ originalUrl }) => cutText(safeText(originalUrl), 300));
-morgan.token<Request>('agent', (req) => cutText(safeText(req.get('user-agent') ?? '-'), 150));
-/** morgan's tokens are its properties (its README, "Using custom token formats"), which its types leave out. */
+// Cut one by one: the status and the reason stand behind what a stranger can make long, and morgan's escaping doubles.
+morgan.token<Request>('target', ({ originalUrl }) => cutText(safeText(originalUrl), 200));
+morgan.token<Request>('agent', (req) => cutText(safeText(req.get('user-agent') ?? '-'), 100));
+/** morgan keeps all defined tokens as its own properties, which its types leave out (its README, "morgan.compile(format)"). */
 const TOKENS = morgan as unknown as morgan.TokenIndexer<Request, Response>;
 const formatLine = morgan.compile<Request, Response>(':method :target :status ":agent"');
 

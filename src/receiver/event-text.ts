@@ -20,11 +20,18 @@ export function eventText(notification: Notification, format: LogFormat, transcr
   return shown.join('\n');
 }
 
-/** JSON laid out with two spaces a level; undefined if that fails or gets too long. */
+/** JSON laid out with two spaces a level; undefined if that fails or may get too long. */
 function indent(json: string): string | undefined {
+  let depth = 0;
+  let length = json.length;
+  // Brackets in its strings count, too: this is only a limit.
+  for (const [character] of json.matchAll(/[[\]{},]/g)) {
+    depth += /[[{]/.test(character) ? 1 : character === ',' ? 0 : -1;
+    length += 1 + 2 * Math.max(depth, 0);
+  }
+  if (length > MAX_INDENTED) return undefined;
   try {
-    const text = JSON.stringify(JSON.parse(json), null, 2);
-    return text.length > MAX_INDENTED ? undefined : text.split('\n').map(safeText).join('\n');
+    return JSON.stringify(JSON.parse(json), null, 2).split('\n').map(safeText).join('\n');
   } catch {
     return undefined;
   }
