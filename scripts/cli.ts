@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { lineWriter, type WriteLine } from '../src/receiver/write-line.js';
-import { Failure, plural, safeText, traceLine, usageProblem } from '../src/text.js';
+import { Failure, plural, safeText, traceLine, usageProblem, withoutPassword } from '../src/text.js';
 
 /** The command line is wrong: the message says how. */
 export class UsageError extends Error {}
@@ -64,7 +64,11 @@ function failIfKeptByNpm(options: Options): void {
   }
   if (words.length === 0) return;
   const names = words.filter((word) => word.startsWith('--')).join(' and ');
-  const command = ['node', `dist/scripts/${basename(process.argv[1] ?? '')}`, ...words, ...rest].join(' ');
+  const command = [
+    'node',
+    `dist/scripts/${basename(process.argv[1] ?? '')}`,
+    ...[...words, ...rest].map(withoutPassword),
+  ].join(' ');
   throw new UsageError(
     `npm kept ${names} for itself, or an .npmrc sets it: nothing was done. This works in every shell:\n${command}`,
   );

@@ -11,11 +11,12 @@ import { CREDENTIALS, Platform } from './stand-in/platform.js';
 
 /** The whole way of a voicemail on this machine: real receiver and registration, stand-ins for RingCentral and ngrok. */
 async function demo(): Promise<void> {
-  const platform = await Platform.start();
   const folder = await mkdtemp(join(tmpdir(), 'voicemail-demo-'));
+  const platform = await Platform.start();
   tell('The receiver, with the client secret of a stand-in for RingCentral:', 'npm start');
   const port = await freePort();
   const receiver = start(folder, 'src/server.js', { PORT: port, LOG_FORMAT: 'pretty', ...CREDENTIALS });
+  const closed = once(receiver, 'close');
   try {
     await answering(`http://127.0.0.1:${port}/healthz`, receiver);
     const ngrok = await startNgrokAgent({ tunnels: [tunnel(`http://127.0.0.1:${port}`, `localhost:${port}`)] });
@@ -30,7 +31,7 @@ async function demo(): Promise<void> {
     if (!delivery?.accepted) throw new Error(`the notification was answered with ${delivery?.status}`);
   } finally {
     receiver.kill();
-    await once(receiver, 'close');
+    await closed;
     await platform.close();
     await rm(folder, { recursive: true });
   }

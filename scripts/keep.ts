@@ -23,6 +23,7 @@ const OPTIONS = {
 } as const;
 
 const DAY_MS = 86_400_000;
+const STOP_MS = 3000;
 
 void runScript(
   USAGE,
@@ -39,7 +40,12 @@ void runScript(
     const logged = new Set<string>();
     const end = new AbortController();
     const { signal } = end;
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => end.abort());
+    for (const name of ['SIGTERM', 'SIGINT'] as const)
+      process.on(name, () => {
+        end.abort();
+        // Also if nobody reads stdout.
+        setTimeout(() => process.exit(), STOP_MS).unref();
+      });
     // Node.js resets the ignoring that nohup sets up.
     process.on('SIGHUP', () => (process.stdout.isTTY || process.stderr.isTTY) && end.abort());
     process.stdout.on('error', (error) => {
@@ -54,7 +60,7 @@ void runScript(
       verificationToken: settings.verificationToken,
       signal,
       say,
-      logIn: () => Session.logIn(settings, { say, signal }),
+      logIn: (tell) => Session.logIn(settings, { say: tell, signal }),
       onRegistered: ({ subscription, warnings }, isFirst) => {
         say(`Subscribed${isFirst ? '' : ' again'}: ${subscription.address}, until ${shownExpiry(subscription)}`);
         if (isFirst) warnings.forEach(say);

@@ -1,7 +1,7 @@
 import { voicemailFilter } from './contract.js';
 import { eventText } from './receiver/event-text.js';
 import type { WriteLine } from './receiver/write-line.js';
-import { RingCentralError } from './ringcentral/errors.js';
+import { LoginRefused, RingCentralError, Unanswered } from './ringcentral/errors.js';
 import {
   listVoicemails,
   messageKey,
@@ -83,7 +83,10 @@ function transcriptReader(session: Session, say: (line: string) => void) {
       if (!isBlocked) return await readTranscript(session, url);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      isBlocked = error instanceof RingCentralError && error.retryAfterSeconds !== undefined;
+      isBlocked =
+        error instanceof Unanswered ||
+        error instanceof LoginRefused ||
+        (error instanceof RingCentralError && error.retryAfterSeconds !== undefined);
       say(`Without the transcript of voicemail ${safeText(String(message['id']))}: ${error.message}`);
     }
     missing++;

@@ -24,10 +24,11 @@ export function eventText(notification: Notification, format: LogFormat, transcr
 function indent(json: string): string | undefined {
   let depth = 0;
   let length = json.length;
-  // Brackets in its strings count, too: this is only a limit.
-  for (const [character] of json.matchAll(/[[\]{},]/g)) {
-    depth += /[[{]/.test(character) ? 1 : character === ',' ? 0 : -1;
-    length += 1 + 2 * Math.max(depth, 0);
+  // Strings are stepped over: brackets in them say nothing.
+  for (const [token] of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g)) {
+    if (token === '[' || token === '{') depth++;
+    else if (token === ']' || token === '}') depth--;
+    if (token.length === 1) length += 1 + 2 * depth;
   }
   if (length > MAX_INDENTED) return undefined;
   try {

@@ -17,32 +17,38 @@ const TICK_MS = 1000;
  */
 export async function keep(everyMs: number, options: KeeperOptions): Promise<void> {
   const { signal, say } = options;
-  const keeper = new Keeper(options);
   const clock = watchClock();
   /** What was said since all was last well, without ids and digits: two troubles may come by turns. */
-  const troubles = new Set<string>();
+  const said = new Set<string>();
+  let isWell = true;
   const sayOnce = (trouble: string) => {
     const kind = trouble.replace(/[\da-f]{8}-[-\da-f]{27}|\d+/g, '');
-    if (!troubles.has(kind)) say(trouble);
-    troubles.add(kind);
+    if (!said.has(kind)) say(trouble);
+    said.add(kind);
   };
+  const keeper = new Keeper({ ...options, say: sayOnce });
   try {
     while (!signal.aborted) {
       let pauseMs = everyMs;
       try {
         const leftovers = await keeper.look(clock.takeSlept());
-        leftovers.forEach(sayOnce);
-        if (leftovers.length === 0 && troubles.size > 0) {
-          say('All is well again.');
-          troubles.clear();
+        for (const { message } of leftovers) sayOnce(message);
+        if (leftovers.length === 0) {
+          if (!isWell) say('All is well again.');
+          said.clear();
         }
+        isWell = leftovers.length === 0;
+        pauseMs = Math.max(everyMs, ...leftovers.map((error) => pauseAfter(error, false, everyMs)));
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Failure) || (error instanceof LoginRefused && !keeper.hasLoggedIn)) throw error;
         sayOnce(error.message);
+        isWell = false;
         pauseMs = pauseAfter(error, keeper.isStoppedNearby, everyMs);
       }
-      for (let left = pauseMs; left > 0 && !signal.aborted && !clock.hasSlept(); left -= TICK_MS)
+      // What RingCentral asks for is longer, and sleep does not cut it short.
+      const isAsked = pauseMs > everyMs;
+      for (let left = pauseMs; left > 0 && !signal.aborted && (!clock.hasSlept() || isAsked); left -= TICK_MS)
         await sleep(Math.min(left, TICK_MS), undefined, { signal }).catch(() => {});
     }
   } finally {
@@ -51,7 +57,8 @@ export async function keep(everyMs: number, options: KeeperOptions): Promise<voi
   }
 }
 
-function pauseAfter(error: Failure, isNearby: boolean, everyMs: number): number {
+function pauseAfter(failure: Failure, isNearby: boolean, everyMs: number): number {
+  const error = failure.cause ?? failure;
   if (isNearby) return Math.min(everyMs, NEARBY_MS);
   // A few wrong logins lock the user.
   if (error instanceof LoginRefused) return Math.max(everyMs, LOGIN_REFUSED_MS);

@@ -1,6 +1,7 @@
 import type { Session } from '../ringcentral/session.js';
 import { listSubscriptions, whyNotLive, type Subscription } from '../ringcentral/subscriptions.js';
 import type { AddressSettings } from '../settings.js';
+import type { Failure } from '../text.js';
 import { checkAddress, receiverStart, shakeHands } from './handshake-check.js';
 import { findAddress, isSameAddress } from './ngrok.js';
 import { register, removeEarlier, type Registered } from './register.js';
@@ -16,7 +17,7 @@ export interface KeeperOptions {
   /** Ends the keeper. */
   signal: AbortSignal;
   say: (message: string) => void;
-  logIn: () => Promise<Session>;
+  logIn: (say: KeeperOptions['say']) => Promise<Session>;
   /** Told of each registration: whether it is the first of this run, and what it did. */
   onRegistered: (registered: Registered, isFirst: boolean) => void;
   /** Logs the voicemails since a time, each once a run. */
@@ -26,8 +27,10 @@ export interface KeeperOptions {
 /** What one run knows from one look to the next. */
 export class Keeper {
   #session: Session | undefined;
-  /** The subscription that is kept, and its address. */
+  /** The subscription that is kept. */
   #own: Subscription | undefined;
+  /** The address that was registered. */
+  #address: string | undefined;
   /** Ids of subscriptions of this run that may still be there. */
   #created = new Set<string>();
   /** When the last look began that found all well, or the run. Voicemails may have been missed since. */
@@ -47,28 +50,38 @@ export class Keeper {
    * Looks at everything and mends it. Resolves to what is left to mend although voicemails come. Throws a Failure if
    * something is missing.
    */
-  async look(slept: boolean): Promise<string[]> {
+  async look(slept: boolean): Promise<Failure[]> {
     const start = Date.now();
     const { addressSettings, verificationToken, signal, say } = this.options;
-    const mayHaveMissed = this.#mayHaveMissed || slept;
+    // The clock may have been put back.
+    this.#lastWell = Math.min(this.#lastWell, start);
+    let mayHaveMissed = this.#mayHaveMissed || slept;
     if (slept) say('This machine slept, or this program was stopped.');
     // Only a look that comes through whole says that all was well.
     this.#mayHaveMissed = true;
     this.isStoppedNearby = true;
     const { address } = await findAddress(addressSettings, { signal });
-    const isSame = this.#own !== undefined && isSameAddress(this.#own.address, address);
+    const isSame = this.#address === address;
     if (isSame) await shakeHands(address, verificationToken, { signal });
     else {
       const { warning } = await checkAddress(address, verificationToken, { signal });
       if (warning) say(warning);
     }
-    const isRestarted = (await this.#isReceiverNew(address)) && isSame;
-    if (isRestarted) say('The receiver was restarted.');
+    const isFirst = this.#address === undefined;
+    const receiverStart = await this.#newReceiver(address);
+    if (receiverStart > (isFirst ? start - MARGIN_MS : this.#lastWell)) {
+      // At the first look: perhaps both have just been started, after an outage of this machine.
+      if (isFirst) this.#lastWell = Math.min(this.#lastWell, receiverStart);
+      else say('The receiver was restarted.');
+      mayHaveMissed = true;
+    }
     this.isStoppedNearby = false;
-    this.#session ??= await this.options.logIn();
+    this.#session ??= await this.options.logIn(say);
+    const ownId = this.#own?.id;
     const leftovers = isSame ? await this.#lookAtOwn(this.#session, address) : undefined;
     const isReplaced = leftovers === undefined && (await this.#register(this.#session, address));
-    if (mayHaveMissed || isRestarted || isReplaced)
+    const isAdopted = isSame && this.#own?.id !== ownId;
+    if (mayHaveMissed || isReplaced || isAdopted)
       await this.options.logMissed(this.#session, new Date(this.#lastWell - MARGIN_MS));
     this.#lastWell = start;
     this.#mayHaveMissed = false;
@@ -79,20 +92,19 @@ export class Keeper {
     await this.#session?.logOut();
   }
 
-  /** Whether the receiver was started after the last good look. Not if it cannot be asked. */
-  async #isReceiverNew(address: string): Promise<boolean> {
+  /** When a receiver that was not seen before was started, by this machine's clock; NaN if it is the same, or cannot be asked. */
+  async #newReceiver(address: string): Promise<number> {
     const { addressSettings, signal } = this.options;
     const isLocal = addressSettings.address === undefined;
     const url = isLocal ? `http://localhost:${addressSettings.port}/healthz` : new URL('healthz', address).href;
     const { startedAt, age } = await receiverStart(url, { signal });
-    if (startedAt === this.#receiverStartedAt) return false;
+    if (startedAt === undefined || startedAt === this.#receiverStartedAt) return NaN;
     this.#receiverStartedAt = startedAt;
-    // By its own clock. There may be several receivers: another one is not a new one.
-    return Date.now() - age > this.#lastWell;
+    return Date.now() - age;
   }
 
   /** Whether the own subscription is live, or another of its address is: undefined if not, else what could not be deleted. */
-  async #lookAtOwn(session: Session, address: string): Promise<string[] | undefined> {
+  async #lookAtOwn(session: Session, address: string): Promise<Failure[] | undefined> {
     const { subscriptions } = await listSubscriptions(session);
     this.#created = new Set(subscriptions.map(({ id }) => id).filter((id) => this.#created.has(id)));
     // The newest, which may be that of another run: two that replaced each other's would never end.
@@ -105,6 +117,7 @@ export class Keeper {
       return undefined;
     }
     this.#own = own;
+    this.#created.add(own.id);
     return (await removeEarlier(session, subscriptions, own, (each) => this.#isOurs(each, address))).failures;
   }
 
@@ -123,11 +136,15 @@ export class Keeper {
           if (!isFirst) return;
           isGivenUp = true;
           this.#lastWell = Math.min(this.#lastWell, since?.getTime() ?? Date.now() - DAY_MS);
+          say(
+            `RingCentral had given up an earlier subscription: logging what came since ${new Date(this.#lastWell).toISOString()}.`,
+          );
         },
         alsoEarlier: this.#created,
       },
     );
     this.#own = registered.subscription;
+    this.#address = address;
     this.#created.add(registered.subscription.id);
     onRegistered(registered, isFirst);
     return isGivenUp || !isFirst;

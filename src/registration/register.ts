@@ -54,7 +54,7 @@ export async function register(
     const { subscriptions } = await listSubscriptions(session);
     const known = new Set(earlier.map(({ id }) => id));
     const { removed, failures } = await removeEarlier(session, subscriptions, subscription, isOurs, known);
-    return { ...registered, replaced: removed + madeRoom, notReplaced: failures };
+    return { ...registered, replaced: removed + madeRoom, notReplaced: failures.map(messageOf) };
   } catch (error) {
     return { ...registered, replaced: madeRoom, notReplaced: [messageOf(error)] };
   }
@@ -70,10 +70,10 @@ export async function removeEarlier(
   current: Subscription,
   isOurs: (each: Subscription) => boolean,
   known: ReadonlySet<string> = new Set(),
-): Promise<{ removed: number; failures: string[] }> {
+): Promise<{ removed: number; failures: Failure[] }> {
   const age = ({ creationTime, id }: Subscription) => `${creationTime} ${id}`;
   const own = all.find(({ id }) => id === current.id) ?? current;
-  const failures: string[] = [];
+  const failures: Failure[] = [];
   let removed = 0;
   for (const each of all.filter(isWebHook)) {
     if (!known.has(each.id) && !(isOurs(each) && age(each) < age(own))) continue;
@@ -81,7 +81,8 @@ export async function removeEarlier(
       await deleteUnlessGone(session, each.id);
       removed++;
     } catch (error) {
-      failures.push(messageOf(error));
+      if (!(error instanceof Failure)) throw error;
+      failures.push(error);
     }
   }
   return { removed, failures };
@@ -112,7 +113,7 @@ async function createWithRoom(
     if (error instanceof Unanswered) throw error;
     const left =
       earlier.length === 1 ? 'No subscription of this address is left now' : 'One earlier subscription is gone';
-    throw new Failure(`${messageOf(error)}\n${left}: mend that, and run \`npm run register\` again.`);
+    throw new Failure(`${messageOf(error)}\n${left}: mend that, and run \`npm run register\` again.`, { cause: error });
   }
 }
 

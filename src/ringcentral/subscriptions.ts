@@ -105,6 +105,8 @@ export function whyNotLive(subscription: Subscription, asked: string[]): string 
   }
   const missing = missingFilters(eventFilters, asked);
   if (missing.length > 0) return `RingCentral left out ${missing.join(', ')}: correct WEBHOOK_EVENT_FILTERS.`;
+  if (Date.parse(subscription.expirationTime ?? '') < Date.now())
+    return 'The subscription has expired: run this again.';
   return status === 'Active' ? undefined : `The subscription is ${status || 'without a status'}: run this again.`;
 }
 

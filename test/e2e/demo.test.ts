@@ -1,0 +1,62 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { endPrograms, runProgram } from '../support/programs.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+afterEach(endPrograms);
+
+const VARIABLES = [
+  'RINGCENTRAL_SERVER',
+  'RINGCENTRAL_SERVER_URL',
+  'RINGCENTRAL_CLIENT_ID',
+  'RINGCENTRAL_CLIENT_SECRET',
+  'RINGCENTRAL_JWT',
+  'RINGCENTRAL_USERNAME',
+  'RINGCENTRAL_PASSWORD',
+  'RINGCENTRAL_EXTENSION',
+  'WEBHOOK_ADDRESS',
+  'WEBHOOK_EVENT_FILTERS',
+  'WEBHOOK_VERIFICATION_TOKEN',
+  'NGROK_API_URL',
+  'PORT',
+  'HOST',
+  'LOG_FORMAT',
+];
+/** A value that no setting takes. */
+const WRONG = 'wrong value';
+
+it('shows registration, subscription and voicemail, whatever is set, even twice at the same time', async () => {
+  const folder = temporaryFolder();
+  const temporary = join(folder, 'temporary');
+  mkdirSync(temporary);
+  writeFileSync(join(folder, '.env'), VARIABLES.map((name) => `${name}="${WRONG}"\n`).join(''));
+  const env = { ...Object.fromEntries(VARIABLES.map((name) => [name, WRONG])), TMPDIR: temporary };
+  const settings = [env, { TMPDIR: temporary, FORCE_COLOR: '1' }];
+  const runs = await Promise.all(settings.map((each) => runProgram('scripts/demo', [], each, folder)));
+  for (const { status, stdout, stderr } of runs) {
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^Found ngrok: http:\/\/127\.0\.0\.1:\d+ → localhost:\d+$/m);
+    expect(stderr).toMatch(/^Checked http:\/\/127\.0\.0\.1:\d+\/webhook: answers in \d+ ms and knows our token$/m);
+    const shown = stripVTControlCharacters(stdout);
+    expect(shown).toMatch(
+      /^Subscribed to \/restapi\/v1\.0\/account\/~\/extension\/~\/voicemail\n {2}id {7}[-\w]{36}\n {2}expires {2}[-\d]{10} \(in 20 years\)\n/,
+    );
+    expect(shown).toMatch(
+      /^\d\d:\d\d:\d\d {2}Voicemail from Grace Hopper, \+18664320079, Arlington, VA {2}→ {2}Ada Byron, ext\. 101 {2}0:17 {2}unread\n{\n {2}"uuid": /m,
+    );
+    // A word between them on what is happening, and the commands of real life.
+    for (const words of ['$ npm start', '$ npm run register', 'Grace calls Ada']) expect(stderr).toContain(words);
+    expect(stdout + stderr).not.toContain(WRONG);
+    expect(stderr).not.toMatch(/^ +at /m);
+  }
+  // The programs that it starts are told of colours, too: a bold summary, and a faint payload.
+  const escapes = (text = '') => text.split('\u001b').length - 1;
+  expect([escapes(runs[0]?.stdout), escapes(runs[1]?.stdout) > 3]).toEqual([0, true]);
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
+it('fails with one line, and ends, if there is no temporary folder', async () => {
+  const { status, stderr } = await runProgram('scripts/demo', [], { TMPDIR: join(temporaryFolder(), 'none') });
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^The demo failed: .*\n$/)]);
+});

@@ -1,0 +1,167 @@
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { atATime } from '../support/load.js';
+import { notification } from '../support/notification.js';
+import { endPrograms, FAST_CLOCK, Receiver } from '../support/programs.js';
+import { exchange, received, request } from '../support/raw.js';
+
+const TOKEN = 'verification-token-of-a-test';
+const JSON_TYPE = 'Content-Type: application/json';
+let receiver: Receiver;
+
+function start(nodeOptions: string[]): Promise<Receiver> {
+  return Receiver.start({ WEBHOOK_VERIFICATION_TOKEN: TOKEN, LOG_FORMAT: 'pretty' }, { nodeOptions });
+}
+
+beforeAll(async () => {
+  receiver = await start(FAST_CLOCK);
+});
+afterAll(endPrograms);
+
+/** A POST to /webhook with the right verification token, byte for byte. */
+function post(body: string | Buffer, ...headers: string[]): Buffer {
+  return request(['POST /webhook HTTP/1.1', `Verification-Token: ${TOKEN}`, JSON_TYPE, ...headers], body);
+}
+
+/** The statuses of all answers in what came back. */
+function statuses(answers: string): number[] {
+  return [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
+}
+
+/** That the next request is served as if nothing had been. */
+async function expectUnharmed(): Promise<void> {
+  const event = notification();
+  expect((await receiver.post(event, { 'verification-token': TOKEN })).status).toBe(200);
+  await receiver.stdout.match(new RegExp(`\n  "uuid": "${event.uuid}"`));
+}
+
+const nested = '['.repeat(51_000) + ']'.repeat(51_000);
+
+it.each<[string, Buffer, number]>([
+  ['100 KiB of nested arrays', post(`{"event":"/x","a":${nested}}`), 200],
+  ['100 KiB of nested arrays in place of a notification', post(nested), 400],
+  ['nested arrays that never close', post('['.repeat(102_400)), 400],
+  ['a gzip bomb', post(gzipSync(Buffer.alloc(100_000_000)), 'Content-Encoding: gzip'), 413],
+  ['gzip that is cut off', post(gzipSync('{"event":"/x"}').subarray(0, 15), 'Content-Encoding: gzip'), 400],
+  ['invalid UTF-8', post(Buffer.from([0x22, 0xff, 0xfe, 0x22])), 400],
+  ['UTF-16', post(Buffer.from('\ufeff{"event":"/x"}', 'utf16le')), 400],
+  ['__proto__ keys', post('{"event":"/x","__proto__":{"event":1,"toString":1},"constructor":{"prototype":1}}'), 200],
+  ['lone surrogates', post('{"event":"/x","body":{"type":"VoiceMail","from":{"name":"\\ud800"}}}'), 200],
+  ['numbers beyond double precision', post('{"event":"/x","n":1e999,"m":-123456789012345678901}'), 200],
+  ['an event beside a handshake', post('{"event":"/x"}', 'Validation-Token: t'), 200],
+  ['a validation token of 16 KiB', post('', `Validation-Token: ${'t'.repeat(16_384)}`), 431],
+  ['huge headers', post('{"event":"/x"}', `X: ${'x'.repeat(100_000)}`), 431],
+  ['two verification tokens', post('{"event":"/x"}', `Verification-Token: ${TOKEN}`), 401],
+  ['two content types', post('{"event":"/x"}', 'Content-Type: text/plain'), 200],
+  ['two lengths', post('{"event":"/x"}', 'Content-Length: 3'), 400],
+  ['a length and chunks', post('0\r\n\r\n', 'Transfer-Encoding: chunked'), 400],
+  ['a negative length', request(['POST /webhook HTTP/1.1', 'Content-Length: -1']), 400],
+  ['a null byte in a header', post('{"event":"/x"}', 'X: a\0b'), 400],
+  ['no HTTP at all', Buffer.from('\x16\x03\x01\x02\0\x01\r\n\r\n'), 400],
+  ['a request line without end', Buffer.from(`POST /${'x'.repeat(100_000)}`), 431],
+])('survives %s', async (_, bytes, status) => {
+  const answer = await exchange(receiver.port, bytes);
+  expect(statuses(answer)).toEqual([status]);
+  expect(answer.length).toBeLessThan(1024);
+  await expectUnharmed();
+});
+
+it.each([
+  ['', '['],
+  ['with brackets in its strings', '["]",'],
+])('has enough memory, even a little, for 100 KiB that would be 300 MB if they were indented %s', async (_, level) => {
+  const small = await start([...FAST_CLOCK, '--max-old-space-size=100']);
+  const deepAndWide = `${level.repeat(4000)}1${',1'.repeat(35_000)}${']'.repeat(4000)}`;
+  expect(statuses(await exchange(small.port, post(`{"event":"/x","a":${deepAndWide}}`)))).toEqual([200]);
+  expect(await small.end('SIGTERM')).toBe(0);
+});
+
+it('echoes each token that fits, of whatever characters, and refuses the first that does not', async () => {
+  const handshake = (token: string) =>
+    exchange(
+      receiver.port,
+      `POST /webhook HTTP/1.1\r\nHost: x\r\nValidation-Token: ${token}\r\nContent-Length: 0\r\n\r\n`,
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    ).then((answers) => answers.slice(0, answers.indexOf('HTTP/1.1', 1)));
+  const allowed = [...Array(256).keys()].filter((byte) => byte === 9 || (byte >= 32 && byte !== 127));
+  const characters = Buffer.from(allowed).toString('latin1').trim();
+  expect(
+    await exchange(receiver.port, request(['POST /webhook HTTP/1.1', `Validation-Token: ${characters}`])),
+  ).toContain(`\r\nValidation-Token: ${characters}\r\n`);
+  const overhead = (await handshake('x')).length - 1;
+  const longest = await handshake('x'.repeat(1023 - overhead));
+  expect([statuses(longest), longest.length]).toEqual([[200], 1023]);
+  const tooLong = await handshake('x'.repeat(1024 - overhead));
+  expect(statuses(tooLong)).toEqual([400]);
+  expect(tooLong.length).toBeLessThan(1024);
+});
+
+it('lets nothing of a payload obey, colour or break a line on either stream', async () => {
+  const hostile = '\u001b[31m\u009b1A\r\n\u2028';
+  const event = { uuid: hostile, event: hostile, [hostile]: hostile };
+  const headers = { 'verification-token': TOKEN };
+  for (let i = 0; i < 2; i++) expect((await receiver.post(event, headers)).status).toBe(200);
+  await receiver.stderr.match(/ came again/);
+  expect(receiver.stderr.text).toContain(' Event \\u001b[31m\\u009b1A\\u000d\\u000a\\u2028 came again');
+  for (const { text } of [receiver.stdout, receiver.stderr])
+    // oxlint-disable-next-line no-control-regex
+    expect(text).not.toMatch(/[\0-\t\v-\u001f\u007f-\u009f\u2028]/);
+});
+
+it('keeps every refusal under 1024 bytes, however much it is told', async () => {
+  const long = 'é'.repeat(3000);
+  const requests = [
+    request([`GET /webhook/${'x'.repeat(6000)} HTTP/1.1`, `Origin: https://${'x'.repeat(3000)}`]),
+    request(['OPTIONS /webhook HTTP/1.1', 'Origin: https://x', `Access-Control-Request-Headers: ${'x'.repeat(6000)}`]),
+    request(['POST /webhook HTTP/1.1', `Content-Type: ${long}`], '{}'),
+    request(['POST /webhook HTTP/1.1', JSON_TYPE, `Content-Encoding: ${long}`], '{}'),
+    request(['POST /webhook HTTP/1.1', JSON_TYPE], `{"${long}`),
+    request(['POST /webhook HTTP/1.1', JSON_TYPE, `Validation-Token: ${'x'.repeat(600)}`], '{"event":"/x"}'),
+    request(['POST /webhook HTTP/1.1', JSON_TYPE], `\u202e${long}`),
+  ];
+  for (const bytes of requests) expect((await exchange(receiver.port, bytes)).length).toBeLessThan(1024);
+});
+
+it('answers pipelined requests in their order', async () => {
+  const keepAlive = (body: string) =>
+    `POST /webhook HTTP/1.1\r\nHost: x\r\n${JSON_TYPE}\r\nVerification-Token: ${TOKEN}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const answers = await exchange(receiver.port, keepAlive('{"event":"/1"}'), keepAlive('{'), post('{"event":"/3"}'));
+  expect(statuses(answers)).toEqual([200, 400, 200]);
+});
+
+it('takes what follows a Content-Length that is too small for a request of its own, without credit', async () => {
+  const smuggled = `POST /webhook HTTP/1.1\r\nHost: x\r\n${JSON_TYPE}\r\nContent-Length: 21\r\nConnection: close\r\n\r\n{"event":"/smuggled"}`;
+  const outer = `POST /webhook HTTP/1.1\r\nHost: x\r\n${JSON_TYPE}\r\nVerification-Token: ${TOKEN}\r\nContent-Length: 2\r\n\r\n{}`;
+  expect(statuses(await exchange(receiver.port, outer + smuggled))).toEqual([400, 401]);
+  expect(receiver.stdout.text).not.toMatch(/smuggled/);
+});
+
+it('refuses forged notifications by the hundred and logs none', async () => {
+  const forgeries = Array.from({ length: 500 }, (_, i) => ({ 'verification-token': `forged-${i}` }));
+  const answers = new Set<number>();
+  await atATime(50, forgeries, async (headers) =>
+    answers.add((await receiver.post({ event: '/forged' }, headers)).status),
+  );
+  expect(answers).toEqual(new Set([401]));
+  await expectUnharmed();
+  expect(receiver.stdout.text).not.toMatch(/forged/);
+});
+
+it('cuts off who sends headers or a body by the drop, or nothing, and serves the others meanwhile', async () => {
+  const slow = [
+    ['POST /webhook HTTP/1.1\r\nHost: x\r\n', 'X'],
+    ['POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n', ' '],
+    ['', ''],
+  ] as const;
+  const cut = slow.map(async ([start, drop]) => {
+    const socket = connect(receiver.port, '127.0.0.1');
+    socket.write(start);
+    const drops = setInterval(() => socket.write(drop), 50);
+    const answer = await received(socket);
+    clearInterval(drops);
+    return statuses(answer)[0];
+  });
+  await expectUnharmed();
+  expect(await Promise.all(cut)).toEqual([408, 408, 408]);
+  await expectUnharmed();
+});
