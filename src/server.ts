@@ -28,12 +28,10 @@ const FLUSH_MS = 500;
 const { writeOut, writeErr } = outputWriters();
 let lastLine: Promise<void> = Promise.resolve();
 
-/** Tells a person something, with the time before each line, whatever text from outside is in it. */
-function say(message: string, faint?: 'faint'): void {
-  for (const line of message.split('\n')) {
-    const text = `${localTime().time}  ${safeText(line)}`;
-    lastLine = writeErr(faint ? styleText('dim', text, { stream: process.stderr }) : text).catch(() => {});
-  }
+/** Tells a person something, in one line with the time before it, whatever text from outside is in it. */
+function say(line: string, faint?: 'faint'): void {
+  const text = `${localTime().time}  ${safeText(line)}`;
+  lastLine = writeErr(faint ? styleText('dim', text, { stream: process.stderr }) : text).catch(() => {});
 }
 
 const server = createServer({
@@ -138,7 +136,7 @@ try {
 } catch (error) {
   const problem = usageProblem(error);
   if (problem) {
-    say(`${problem}\n\n${USAGE}`);
+    for (const line of [problem, '', ...USAGE.split('\n')]) say(line);
     void exit(2);
   } else if (error instanceof Failure) {
     say(error.message);

@@ -141,6 +141,14 @@ describe('to a file', () => {
     expect(text()).toBe('on\nfour\n');
   });
 
+  it('does not count the line feed that was missing for the end of the line after it', async () => {
+    const { write, text } = fileWriter();
+    limitWrites('on'.length, undefined, '\ntw'.length, undefined);
+    for (const line of ['one', 'two']) expect(await ends([write(line)])).not.toEqual(['written']);
+    await write('three');
+    expect(text()).toBe('on\ntw\nthree\n');
+  });
+
   it('counts characters of several bytes as bytes', async () => {
     const { write } = fileWriter();
     limitWrites(Buffer.byteLength('ü\nüü') - 1, undefined);
