@@ -14,7 +14,6 @@ import {
   type Environment,
 } from '../src/settings.js';
 import { Failure } from '../src/text.js';
-import './support/node-errors.js';
 import { temporaryFolder } from './support/temporary.js';
 
 const { env } = process;

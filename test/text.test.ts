@@ -13,7 +13,6 @@ import {
   usageProblem,
   withoutPassword,
 } from '../src/text.js';
-import './support/node-errors.js';
 
 describe('safeText', () => {
   it('escapes what moves a cursor, ends a line or turns the reading order, and nothing else', () => {

@@ -20,7 +20,7 @@ export function eventText(notification: Notification, format: LogFormat, transcr
   return shown.join('\n');
 }
 
-/** JSON laid out with two spaces a level; undefined if that fails or may get too long. */
+/** JSON laid out with two spaces a level; undefined if it would get too long. */
 function indent(json: string): string | undefined {
   let depth = 0;
   let length = json.length;
@@ -31,11 +31,7 @@ function indent(json: string): string | undefined {
     if (token.length === 1) length += 1 + 2 * depth;
   }
   if (length > MAX_INDENTED) return undefined;
-  try {
-    return JSON.stringify(JSON.parse(json), null, 2).split('\n').map(safeText).join('\n');
-  } catch {
-    return undefined;
-  }
+  return JSON.stringify(JSON.parse(json), null, 2).split('\n').map(safeText).join('\n');
 }
 
 /** Text in lines that fit under a summary. */

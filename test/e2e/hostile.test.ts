@@ -103,9 +103,10 @@ it('lets nothing of a payload obey, colour or break a line on either stream', as
   for (let i = 0; i < 2; i++) expect((await receiver.post(event, headers)).status).toBe(200);
   await receiver.stderr.match(/ came again/);
   expect(receiver.stderr.text).toContain(' Event \\u001b[31m\\u009b1A\\u000d\\u000a\\u2028 came again');
-  // oxlint-disable-next-line no-control-regex
-  for (const { text } of [receiver.stdout, receiver.stderr])
+  for (const { text } of [receiver.stdout, receiver.stderr]) {
+    // oxlint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\0-\t\v-\u001f\u007f-\u009f\u2028]/);
+  }
 });
 
 it('keeps every refusal under 1024 bytes, however much it is told', async () => {

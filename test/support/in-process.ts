@@ -6,7 +6,6 @@ import { createApp } from '../../src/receiver/app.js';
 import { eventLog } from '../../src/receiver/event-log.js';
 import { Session } from '../../src/ringcentral/session.js';
 import { ringCentralSettings, verificationToken, type Environment } from '../../src/settings.js';
-import './node-errors.js';
 
 const closers: (() => Promise<void>)[] = [];
 
