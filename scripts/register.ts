@@ -1,6 +1,6 @@
 import { checkAddress } from '../src/registration/handshake-check.js';
 import { findAddress, isSameAddress } from '../src/registration/ngrok.js';
-import { register } from '../src/registration/register.js';
+import { isGivenUp, missedSince, register } from '../src/registration/register.js';
 import { Session } from '../src/ringcentral/session.js';
 import { deleteSubscription, listSubscriptions, type Subscription } from '../src/ringcentral/subscriptions.js';
 import {
@@ -76,7 +76,11 @@ async function subscribe(
     const { subscription, replaced, notReplaced, warnings } = await register(
       session,
       { address, eventFilters: filters, verificationToken },
-      { say, onGivenUp: (since) => say(catchUpHint(since)) },
+      {
+        say,
+        onGivenUp: (since) =>
+          say(`RingCentral had given up an earlier subscription. To see what you missed: ${catchUpCommand(since)}`),
+      },
     );
     const lines = [
       `Subscribed to ${filters.join(', ')}`,
@@ -92,9 +96,8 @@ async function subscribe(
   });
 }
 
-function catchUpHint(since: Date | undefined): string {
-  const when = since ? isoTime(since) : '24h';
-  return `RingCentral had given up an earlier subscription. To see what you missed: npm run catch-up -- --since ${when}`;
+function catchUpCommand(since: Date | undefined): string {
+  return `npm run catch-up -- --since ${since ? isoTime(since) : '24h'}`;
 }
 
 async function list(session: Session, env: Environment, { print }: Terminal, json: boolean): Promise<void> {
@@ -110,20 +113,20 @@ async function list(session: Session, env: Environment, { print }: Terminal, jso
     const isOwn = own !== undefined && isSameAddress(each.address, own.address);
     for (const line of description(each, isOwn)) await print(safeText(line));
   }
-  if (subscriptions.some(({ status }) => status === 'Blacklisted'))
-    await print('RingCentral has given up what is Blacklisted. To mend that: npm run register, then npm run catch-up');
 }
 
 function description(subscription: Subscription, isOwn: boolean): string[] {
-  const { id, status, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
+  const { id, status, address, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
   const since = typeof blacklistedAt === 'string' ? ` since ${blacklistedAt}: ${blacklistReason}` : '';
+  const again = isOwn ? 'npm run register' : `npm run register -- --address ${address}`;
   return [
     `${id}${isOwn ? '  (this receiver)' : ''}`,
     `  state    ${status}${since}`,
     `  expires  ${shownExpiry(subscription)}`,
     ...subscription.eventFilters.map((filter) => `  filter   ${filter}`),
     ...subscription.disabledFilters.map(({ filter, reason }) => `  disabled ${filter}: ${reason}`),
-    `  address  ${subscription.address || subscription.transportType}`,
+    `  address  ${address || subscription.transportType}`,
+    ...(isGivenUp(subscription) ? [`  to mend  ${again}, then ${catchUpCommand(missedSince([subscription]))}`] : []),
   ];
 }
 

@@ -47,7 +47,7 @@ export async function register(
   const earlier = before.filter(isOurs);
   const strays = before.filter((each) => !isOurs(each) && isNgrok(each.address));
   const givenUp = [...earlier, ...strays].filter(isGivenUp);
-  if (givenUp.length > 0) onGivenUp(missingSince(givenUp));
+  if (givenUp.length > 0) onGivenUp(missedSince(givenUp));
   const { subscription, madeRoom } = await createWithRoom(session, wanted, earlier, say);
   const registered = { subscription, warnings: [...shortLifeWarning(subscription), ...straysWarning(strays.length)] };
   try {
@@ -144,11 +144,13 @@ function straysWarning(count: number): string[] {
   ];
 }
 
-function isGivenUp({ status, expirationTime }: Subscription): boolean {
+/** Whether RingCentral sends nothing for a subscription any more: it is blacklisted, suspended or expired. */
+export function isGivenUp({ status, expirationTime }: Subscription): boolean {
   return status !== 'Active' || Date.parse(expirationTime ?? '') < Date.now();
 }
 
-function missingSince(givenUp: Subscription[]): Date | undefined {
+/** From when on voicemails may be missing: an hour before the earliest known moment; undefined if none is known. */
+export function missedSince(givenUp: Subscription[]): Date | undefined {
   const moments = givenUp.map(
     ({ blacklistedAt, expirationTime }) => pastMoment(blacklistedAt) ?? pastMoment(expirationTime),
   );

@@ -85,12 +85,12 @@ two
   expires  2040-01-02 (in n years)
   filter   ${FILTER}
   address  https://hook.example.com/
+  to mend  npm run register -- --address https://hook.example.com/, then npm run catch-up -- --since 2026-03-01T22:00:00Z
 three
   state    Active
   expires  2040-01-02 (in n years)
   filter   ${FILTER}
   address  WebSocket
-RingCentral has given up what is Blacklisted. To mend that: npm run register, then npm run catch-up
 `);
   const records = [...platform.subscriptions];
   const raw = await register(['--list', '--json']);
