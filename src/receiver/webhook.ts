@@ -45,7 +45,7 @@ export function webhook({ logEvent, verificationToken, say }: WebhookOptions): R
       await log(notification);
     } else if (expected && proof !== undefined && !matches(proof, expected))
       // RingCentral's handshake has none.
-      throw new Refusal(401, 'Not our Verification-Token: npm run register asks, to see that we refuse it');
+      throw new Refusal(401, 'Not our Verification-Token (npm run register asks this)');
     res.setHeader('Content-Type', 'application/json').end();
   };
 
