@@ -12,7 +12,10 @@ import {
 } from './ringcentral/message-store.js';
 import type { Session } from './ringcentral/session.js';
 import type { LogFormat } from './settings.js';
-import { Failure, plural, safeText } from './text.js';
+import { cutText, Failure, plural, safeText } from './text.js';
+
+/** How many voicemails are remembered, at the least. */
+const REMEMBERED = 10_000;
 
 export interface MissedOptions {
   /** The event filters that the receiver is subscribed to. */
@@ -32,8 +35,8 @@ export function voicemailExtensions(eventFilters: string[]): string[] {
 
 /**
  * Logs the voicemails since a time from the message store, oldest first, as the receiver logs events. Skips those whose
- * key is in `logged`, and adds each that it logs; in the end only keys of this period are left in it. `onFound` is told
- * how many there are before the first.
+ * key is in `logged`, and adds each that it logs; of many, it forgets those that are no longer found. `onFound` is told how
+ * many there are before the first.
  *
  * Resolves to how many transcripts could not be read. Throws a Failure.
  */
@@ -65,7 +68,8 @@ export async function logMissed(
     logged.add(key);
     count++;
   }
-  for (const key of logged) if (!found.has(key)) logged.delete(key);
+  // Not at once: a clock that was wrong for a time, and is put back, brings them again.
+  for (const key of logged) if (logged.size > REMEMBERED && !found.has(key)) logged.delete(key);
   return reader.missing();
 }
 
@@ -87,7 +91,7 @@ function transcriptReader(session: Session, say: (line: string) => void) {
         error instanceof Unanswered ||
         error instanceof LoginRefused ||
         (error instanceof RingCentralError && error.retryAfterSeconds !== undefined);
-      say(`Without the transcript of voicemail ${safeText(String(message['id']))}: ${error.message}`);
+      say(`Without the transcript of voicemail ${cutText(safeText(messageKey(message)), 100)}: ${error.message}`);
     }
     missing++;
     return undefined;

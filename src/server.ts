@@ -48,7 +48,10 @@ function start(settings: ReceiverSettings): void {
   server.on('request', (_req, res) => {
     if (stopping) res.setHeader('Connection', 'close');
   });
-  server.on('request', createApp({ logEvent, verificationToken, say }));
+  const app = createApp({ logEvent, verificationToken, say });
+  server.on('request', app);
+  // Node.js would answer an Expect header that it does not know by itself.
+  server.on('checkExpectation', app);
   server.on('error', (error) => {
     say(whyNotListening(error, settings));
     void exit(1);

@@ -117,11 +117,17 @@ describe('what was logged before', () => {
     expect([ids(), found]).toEqual([[1, 2], [1]]);
   });
 
-  it('is forgotten once it is older than what is asked for', async () => {
+  it('is forgotten once there are 10,000 newer ones, and not while it is found', async () => {
     platform.messages = [voicemail({ id: 1 })];
-    logged = new Set(['old']);
+    logged = new Set(['1', ...Array.from({ length: 20_000 }, (_, i) => `old ${i}`)]);
     await missed();
-    expect(logged).toEqual(new Set(['1']));
+    expect([logged.size, logged.has('1'), logged.has('old 0'), logged.has('old 19999')]).toEqual([
+      10_000,
+      true,
+      false,
+      true,
+    ]);
+    expect(lines).toEqual([]);
   });
 
   it('is remembered if something fails before the end', async () => {

@@ -12,7 +12,7 @@ export function summary({ event, timestamp, body }: Notification): string {
   const time = shownTime(textOf(message['creationTime']) ?? textOf(timestamp));
   if (/\/subscription\/~\?/.test(event))
     return `${time}  Subscription reminder: RingCentral will end it soon. Run \`npm run register\`.`;
-  const isVoicemail = /^voicemail$/i.test(String(message['type'])) || event.endsWith('/voicemail');
+  const isVoicemail = /^voicemail$/i.test(textOf(message['type']) ?? '') || event.endsWith('/voicemail');
   if (!isVoicemail) return `${time}  ${safeText(event)}`;
   const route = [`Voicemail from ${caller(message['from'])}`, itemsOf(message['to']).map(party).join('; ')];
   const priority = shownText(message['priority'])?.toLowerCase();

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import { MAX_ANSWER_BYTES } from '../contract.js';
-import { safeText } from '../text.js';
+import { cutText, safeText } from '../text.js';
 import { NotLogged, type LogEvent } from './event-log.js';
 import { readNotification, Refusal, type Notification } from './notification.js';
 
@@ -51,7 +51,8 @@ export function webhook({ logEvent, verificationToken, say }: WebhookOptions): R
 
   async function log(notification: Notification): Promise<void> {
     try {
-      if (!(await logEvent(notification))) say(`Event ${safeText(notification.uuid ?? '')} came again: logged once`);
+      if (!(await logEvent(notification)))
+        say(`Event ${cutText(safeText(notification.uuid ?? ''), 200)} came again: logged once`);
     } catch (error) {
       if (!(error instanceof NotLogged)) throw error;
       say(`A notification could not be logged: ${error.message}. Once that is mended: npm run catch-up`);

@@ -22,7 +22,7 @@ export async function keep(everyMs: number, options: KeeperOptions): Promise<voi
   const said = new Set<string>();
   let isWell = true;
   const sayOnce = (trouble: string) => {
-    const kind = trouble.replace(/[\da-f]{8}-[-\da-f]{27}|\d+/g, '');
+    const kind = trouble.replace(/[\w-]*\d[\w-]*/g, '');
     if (!said.has(kind)) say(trouble);
     said.add(kind);
   };

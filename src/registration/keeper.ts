@@ -31,8 +31,8 @@ export class Keeper {
   #own: Subscription | undefined;
   /** The address that was registered. */
   #address: string | undefined;
-  /** Ids of subscriptions of this run that may still be there. */
-  #created = new Set<string>();
+  /** Addresses that this run tried to register: of one that got no answer, too, a subscription may be there. */
+  #tried = new Set<string>();
   /** When the last look began that found all well, or the run. Voicemails may have been missed since. */
   #lastWell = Date.now();
   #mayHaveMissed = false;
@@ -106,7 +106,6 @@ export class Keeper {
   /** Whether the own subscription is live, or another of its address is: undefined if not, else what could not be deleted. */
   async #lookAtOwn(session: Session, address: string): Promise<Failure[] | undefined> {
     const { subscriptions } = await listSubscriptions(session);
-    this.#created = new Set(subscriptions.map(({ id }) => id).filter((id) => this.#created.has(id)));
     // The newest, which may be that of another run: two that replaced each other's would never end.
     const own = subscriptions
       .filter((each) => isSameAddress(each.address, address) && !whyNotLive(each, this.options.eventFilters))
@@ -117,8 +116,10 @@ export class Keeper {
       return undefined;
     }
     this.#own = own;
-    this.#created.add(own.id);
-    return (await removeEarlier(session, subscriptions, own, (each) => this.#isOurs(each, address))).failures;
+    const isOurs = (each: Subscription) => [...this.#tried].some((tried) => isSameAddress(each.address, tried));
+    const { failures } = await removeEarlier(session, subscriptions, own, isOurs);
+    if (failures.length === 0) this.#tried = new Set([address]);
+    return failures;
   }
 
   /** Registers. Resolves to whether voicemails may have been missed. */
@@ -126,6 +127,7 @@ export class Keeper {
     const { eventFilters, verificationToken, say, onRegistered } = this.options;
     const isFirst = this.#own === undefined;
     let isGivenUp = false;
+    this.#tried.add(address);
     const registered = await register(
       session,
       { address, eventFilters, verificationToken },
@@ -140,17 +142,12 @@ export class Keeper {
             `RingCentral had given up an earlier subscription: logging what came since ${new Date(this.#lastWell).toISOString()}.`,
           );
         },
-        alsoEarlier: this.#created,
+        formerAddresses: [...this.#tried],
       },
     );
     this.#own = registered.subscription;
     this.#address = address;
-    this.#created.add(registered.subscription.id);
     onRegistered(registered, isFirst);
     return isGivenUp || !isFirst;
-  }
-
-  #isOurs({ id, address }: Subscription, current: string): boolean {
-    return isSameAddress(address, current) || this.#created.has(id);
   }
 }

@@ -1,6 +1,6 @@
 import { NoAnswer, request, type Limits } from '../request.js';
 import { deliveryAddress, type AddressSettings } from '../settings.js';
-import { Failure, fieldsOf, safeText } from '../text.js';
+import { Failure, fieldsOf, safeText, textOf, textOrNumberOf } from '../text.js';
 
 /**
  * The delivery address: the one that is set, or else that of the ngrok tunnel that forwards to the receiver's port.
@@ -16,8 +16,7 @@ export async function findAddress(
   if (address !== undefined) return { address };
   const instead = 'or set WEBHOOK_ADDRESS to the public address of the receiver.';
   const start = `Run \`ngrok http ${port}\` in another terminal, ${instead}`;
-  const { apiUrl, tunnels } = await askAgents(ngrokApiUrls, start, limits);
-  if (tunnels.length === 0) throw new Failure(`The ngrok agent at ${apiUrl} has no tunnel. ${start}`);
+  const tunnels = await askAgents(ngrokApiUrls, start, limits);
   const here = tunnels.filter((tunnel) => tunnel.port === port).map(({ url }) => url);
   if (here.length === 0) {
     const elsewhere = tunnels.map((tunnel) => `${safeText(tunnel.url)} → port ${tunnel.port}`).join(', ');
@@ -46,33 +45,41 @@ interface Tunnel {
   port: number;
 }
 
-/** The public tunnels of the first agent that answers (ngrok documentation, "Agent API"). */
-async function askAgents(apiUrls: string[], start: string, limits: Partial<Limits>) {
-  const reasons: string[] = [];
+/** The public tunnels of all agents that answer (ngrok documentation, "Agent API"). Another program may have the first port. */
+async function askAgents(apiUrls: string[], start: string, limits: Partial<Limits>): Promise<Tunnel[]> {
+  const agents: string[] = [];
+  const strangers: string[] = [];
+  const silent: string[] = [];
+  const found: Tunnel[] = [];
   for (const apiUrl of apiUrls) {
     try {
       const response = await request(`${apiUrl}/api/tunnels`, { timeoutMs: 3000, ...limits });
-      return { apiUrl, tunnels: await readTunnels(response, apiUrl) };
+      const tunnels = await readTunnels(response);
+      (tunnels ? agents : strangers).push(apiUrl);
+      found.push(...(tunnels ?? []));
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      reasons.push(`${apiUrl} (${error.message})`);
+      silent.push(`${apiUrl} (${error.message})`);
     }
   }
-  throw new Failure(`No ngrok agent at ${reasons.join(' or ')}. ${start}`);
+  if (found.length > 0) return found;
+  if (agents.length > 0) throw new Failure(`The ngrok agent at ${agents.join(' or ')} has no tunnel. ${start}`);
+  if (strangers.length === 0) throw new Failure(`No ngrok agent at ${silent.join(' or ')}. ${start}`);
+  throw new Failure(
+    `What answers at ${strangers.join(' or ')} is not an ngrok agent: set NGROK_API_URL to its web_addr, or WEBHOOK_ADDRESS.`,
+  );
 }
 
-async function readTunnels(response: Response, apiUrl: string): Promise<Tunnel[]> {
+/** The public tunnels in an agent's answer; undefined if it is another program's. */
+async function readTunnels(response: Response): Promise<Tunnel[] | undefined> {
   const { tunnels } = fieldsOf(await response.json().catch(() => undefined));
-  if (!Array.isArray(tunnels))
-    throw new Failure(
-      `What answers at ${apiUrl} is not an ngrok agent: set NGROK_API_URL to its web_addr, or WEBHOOK_ADDRESS.`,
-    );
+  if (!Array.isArray(tunnels)) return undefined;
   const all = tunnels.map((tunnel) => {
     const { public_url: url, config } = fieldsOf(tunnel);
     // "http://localhost:8081", "localhost:8081" or "8081".
-    const addr = String(fieldsOf(config)['addr']);
+    const addr = textOrNumberOf(fieldsOf(config)['addr']) ?? '';
     const [, port = addr.startsWith('https:') ? 443 : 80] = /(?:^|:)(\d+)\/?$/.exec(addr) ?? [];
-    return { url: String(url), port: Number(port) };
+    return { url: textOf(url) ?? '', port: Number(port) };
   });
   // Those to `*.internal` are not public.
   return all.filter(({ url }) => !(URL.canParse(url) && new URL(url).hostname.endsWith('.internal')));

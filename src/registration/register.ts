@@ -26,8 +26,8 @@ interface RegisterOptions {
    * may be missing: an hour before the earliest known moment; undefined if no moment is known.
    */
   onGivenUp: (since: Date | undefined) => void;
-  /** Ids of subscriptions that count as earlier ones whatever their address. */
-  alsoEarlier?: ReadonlySet<string>;
+  /** Addresses that the receiver had before: subscriptions there are earlier ones, too. */
+  formerAddresses?: readonly string[];
 }
 
 /**
@@ -41,8 +41,9 @@ export async function register(
   wanted: NewSubscription,
   options: RegisterOptions,
 ): Promise<Registered> {
-  const { say, onGivenUp, alsoEarlier = new Set() } = options;
-  const isOurs = (each: Subscription) => isSameAddress(each.address, wanted.address) || alsoEarlier.has(each.id);
+  const { say, onGivenUp, formerAddresses = [] } = options;
+  const isOurs = (each: Subscription) =>
+    [wanted.address, ...formerAddresses].some((address) => isSameAddress(each.address, address));
   const before = (await listSubscriptions(session)).subscriptions.filter(isWebHook);
   const earlier = before.filter(isOurs);
   const strays = before.filter((each) => !isOurs(each) && isNgrok(each.address));
@@ -61,8 +62,8 @@ export async function register(
 }
 
 /**
- * Deletes the earlier ones of a subscription: those `known` to be, and any that is older, or the same age and first by
- * id, so that two runs at the same moment leave one. Each is tried, whatever happens to the others.
+ * Deletes the earlier ones of a subscription: those `known` to be, ours of other addresses, and any that is older, or the
+ * same age and first by id, so that two runs at the same moment leave one. Each is tried, whatever happens to the others.
  */
 export async function removeEarlier(
   session: Session,
@@ -76,7 +77,8 @@ export async function removeEarlier(
   const failures: Failure[] = [];
   let removed = 0;
   for (const each of all.filter(isWebHook)) {
-    if (!known.has(each.id) && !(isOurs(each) && age(each) < age(own))) continue;
+    const isEarlier = age(each) < age(own) || !isSameAddress(each.address, own.address);
+    if (!known.has(each.id) && !(isOurs(each) && isEarlier)) continue;
     try {
       await deleteUnlessGone(session, each.id);
       removed++;
@@ -111,9 +113,17 @@ async function createWithRoom(
     return { subscription: await createLive(session, wanted, say), madeRoom: 1 };
   } catch (error) {
     if (error instanceof Unanswered) throw error;
-    const left =
-      earlier.length === 1 ? 'No subscription of this address is left now' : 'One earlier subscription is gone';
-    throw new Failure(`${messageOf(error)}\n${left}: mend that, and run \`npm run register\` again.`, { cause: error });
+    // Another run may have made one meanwhile.
+    const isLive = (each: Subscription) => isSameAddress(each.address, wanted.address) && !isGivenUp(each);
+    const left = await listSubscriptions(session).then(
+      ({ subscriptions }) => subscriptions.filter(isLive).length,
+      () => earlier.length - 1,
+    );
+    const what = left === 0 ? 'No live subscription' : plural(left, 'live subscription');
+    throw new Failure(
+      `${messageOf(error)}\n${what} of this address ${left > 1 ? 'are' : 'is'} left now: mend that, and run \`npm run register\` again.`,
+      { cause: error },
+    );
   }
 }
 
@@ -161,7 +171,7 @@ export function missedSince(givenUp: Subscription[]): Date | undefined {
 
 /** A moment in the past, in milliseconds; undefined for anything but an ISO 8601 time. */
 function pastMoment(value: unknown): number | undefined {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT/.test(value)) return undefined;
+  if (typeof value !== 'string' || !/^20\d\d-\d\d-\d\dT/.test(value)) return undefined;
   const moment = Date.parse(value);
   return moment < Date.now() ? moment : undefined;
 }

@@ -1,4 +1,4 @@
-import { Failure, fieldsOf, itemsOf, textOf } from '../text.js';
+import { Failure, fieldsOf, itemsOf, textOf, textOrNumberOf } from '../text.js';
 import type { Session } from './session.js';
 
 /** The most that a page may hold (API reference, "List Messages"). */
@@ -9,7 +9,7 @@ export type Message = Record<string, unknown>;
 
 /** What a message is known by: its id, or all of it if it has none. */
 export function messageKey(message: Message): string {
-  return String(message['id'] ?? JSON.stringify(message));
+  return textOrNumberOf(message['id']) ?? JSON.stringify(message);
 }
 
 /** When a message came, in milliseconds; 0 if it does not say. */
@@ -40,7 +40,7 @@ export async function listVoicemails(session: Session, extension: string, since:
 /** Where the text of a voicemail's transcription is; undefined if there is none, or not yet. */
 export function transcriptUrl(message: Message): string | undefined {
   // CompletedPartially: RingCentral transcribes the first minute.
-  if (!String(message['vmTranscriptionStatus']).startsWith('Completed')) return undefined;
+  if (!textOf(message['vmTranscriptionStatus'])?.startsWith('Completed')) return undefined;
   const attachment = itemsOf(message['attachments'])
     .map(fieldsOf)
     .find(({ type }) => type === 'AudioTranscription');

@@ -154,8 +154,10 @@ it('a request target that Express cannot parse is refused in JSON, and nothing b
     expect(await exchange(receiver.port, request([`POST ${target} HTTP/1.1`]))).toMatch(
       /^HTTP\/1\.1 40[04] [^]*\r\nContent-Type: application\/json[^]*\r\n\r\n\{"error":".*"\}$/,
     );
+  const expecting = request(['POST /webhook HTTP/1.1', 'Validation-Token: t', 'Expect: the unexpected']);
+  expect(await exchange(receiver.port, expecting)).toMatch(/^HTTP\/1\.1 200 /);
   await receiver.end('SIGTERM');
-  const lines = receiver.stderr.lines.filter((line) => !/ (Listening|Anyone|Next:|Stopping) /.test(line));
+  const lines = receiver.stderr.lines.filter((line) => / 40[04] /.test(line) || !TIME.test(line));
   expect(lines.map((line) => line.replace(TIME, '').split(' 40')[0])).toEqual(
     targets.map((target) => `POST ${target}`),
   );

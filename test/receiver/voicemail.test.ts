@@ -104,6 +104,7 @@ it.each([
   {},
   { from: 'x', to: 'y', attachments: {} },
   { to: [null, 2], attachments: [7] },
+  { type: { toString: 1 }, from: 1, to: [{ name: { toString: 1 } }], vmTranscriptionStatus: { toString: 1 } },
 ])('does without any field: %j', (body) => {
   expect(line(body)).toMatch(/^09:30:05 {2}Voicemail from an unknown caller/);
 });

@@ -94,6 +94,13 @@ describe('notification', () => {
     expect(said.lines).toContain(`Event ${event.uuid} came again: logged once`);
   });
 
+  it('that comes again with a long uuid is said to in a short line', async () => {
+    const { post, said } = testApp();
+    const event = { ...notification(), uuid: '\u001b'.repeat(200) };
+    for (let i = 0; i < 2; i++) expect((await post(event)).status).toBe(200);
+    expect((await said.match(/^Event .* came again/)).length).toBeLessThan(300);
+  });
+
   it('that cannot be logged is answered 503, and the receiver names the catch-up', async () => {
     const { post, said } = testApp({ logEvent: () => Promise.reject(new NotLogged('ENOSPC: no space left')) });
     const answer = await post(notification());

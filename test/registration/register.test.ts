@@ -19,7 +19,7 @@ async function start(options: object = {}) {
   /** From when on voicemails may be missing, as told, with what was asked of the platform before. */
   const givenUp: (string | undefined)[][] = [];
   const onGivenUp = (since?: Date) => void givenUp.push([since?.toISOString(), ...asked(platform).slice(1)]);
-  const run = (options: { alsoEarlier?: ReadonlySet<string> } = {}, eventFilters = [FILTER]) =>
+  const run = (options: { formerAddresses?: string[] } = {}, eventFilters = [FILTER]) =>
     register(session, { address, eventFilters, verificationToken: TOKEN }, { say, onGivenUp, ...options });
   const ids = () => platform.subscriptions.map(({ id }) => id);
   return { platform, session, address, events, said, givenUp, run, ids };
@@ -96,10 +96,12 @@ describe('earlier subscriptions', () => {
     expect([replaced, ids()]).toEqual([6, [subscription.id]]);
   });
 
-  it('are also those that the caller knows of, whatever their address', async () => {
+  it('are also those of former addresses, even if they are newer', async () => {
     const { platform, run, ids } = await start();
-    platform.subscriptions = [earlier(ELSEWHERE, { id: 'a' }), earlier(ELSEWHERE, { id: 'b' })];
-    const { subscription, replaced } = await run({ alsoEarlier: new Set(['b', 'c']) });
+    const former = 'https://former.example.com/webhook';
+    const creationTime = '2099-01-01T00:00:00.000Z';
+    platform.subscriptions = [earlier(ELSEWHERE, { id: 'a' }), earlier(former, { id: 'b', creationTime })];
+    const { subscription, replaced } = await run({ formerAddresses: [former] });
     expect([replaced, ids()]).toEqual([1, ['a', subscription.id]]);
   });
 
@@ -268,12 +270,12 @@ describe('without room for another subscription', () => {
     platform.fail('POST', SUBSCRIPTIONS, apiError(403, 'SUB-505', 'Subscriptions limit exceeded'), 1);
     platform.fail('POST', SUBSCRIPTIONS, apiError(400, 'SUB-521', 'WebHook is not reachable'), 1);
     await failureOf(run());
-    expect(asked(platform).slice(3)).toEqual(['DELETE own1', 'POST subscription']);
+    expect(asked(platform).slice(3)).toEqual(['DELETE own1', 'POST subscription', 'GET subscription']);
   });
 
   it.each([
-    [1, 'No subscription of this address is left now: mend that, and run `npm run register` again.'],
-    [2, 'One earlier subscription is gone: mend that, and run `npm run register` again.'],
+    [1, 'No live subscription of this address is left now: mend that, and run `npm run register` again.'],
+    [2, '1 live subscription of this address is left now: mend that, and run `npm run register` again.'],
   ])('says what is left if the new one is refused all the same: there were %i', async (count, left) => {
     const { platform, address, run, ids } = await startFull(...Array<object>(count).fill({}));
     platform.fail('POST', SUBSCRIPTIONS, apiError(403, 'SUB-505', 'Subscriptions limit exceeded'), 1);
@@ -316,6 +318,7 @@ describe('from when on voicemails may be missing', () => {
     ['blacklistedAt is a number as text', undefined, [blacklisted('1772406000000')], []],
     ['blacklistedAt is no time', undefined, [blacklisted('2026-03-01Tsoon; rm -rf')], []],
     ['blacklistedAt is a date in words', undefined, [blacklisted('Sun, 01 Mar 2026 23:00:00 GMT')], []],
+    ['blacklistedAt is in another age', undefined, [blacklisted('0000-01-01T00:00:00Z')], []],
     ['blacklistedAt is still to come', undefined, [blacklisted('2099-03-01T23:00:00.000Z')], []],
   ])('is told, an hour before the earliest known moment, if %s: %s', async (_, since, own, strays) => {
     const { platform, address, givenUp, run } = await start();

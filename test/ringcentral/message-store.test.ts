@@ -160,7 +160,7 @@ it.each([{}, { records: {} }, [], { records: null }])('does not take %j for a li
 });
 
 it('does not trip over odd records', async () => {
-  platform.fail('GET', STORE, { status: 200, body: { records: [null, 'text', { id: 'a' }] } });
+  platform.fail('GET', STORE, { status: 200, body: { records: [null, 'text', { id: 'a' }, { id: { toString: 1 } }] } });
   expect(await list()).toEqual(expect.arrayContaining([{ id: 'a' }]));
 });
 
@@ -185,10 +185,12 @@ describe('a transcript', () => {
   });
 
   it.each([
-    ...['NotAvailable', 'InProgress', 'TimedOut', 'Failed', 'Unknown', undefined, 7].map((vmTranscriptionStatus) => ({
-      vmTranscriptionStatus,
-      attachments,
-    })),
+    ...['NotAvailable', 'InProgress', 'TimedOut', 'Failed', 'Unknown', undefined, 7, { toString: 1 }].map(
+      (vmTranscriptionStatus) => ({
+        vmTranscriptionStatus,
+        attachments,
+      }),
+    ),
     { vmTranscriptionStatus: 'Completed' },
     { vmTranscriptionStatus: 'Completed', attachments: {} },
     { vmTranscriptionStatus: 'Completed', attachments: attachments.slice(0, 2) },
