@@ -29,7 +29,7 @@ void runScript(USAGE, OPTIONS, async ({ values: { since: given, transcripts }, p
   const filters = eventFilters(env);
   if (voicemailExtensions(filters).length === 0)
     throw new Failure(
-      `WEBHOOK_EVENT_FILTERS names no voicemails (${filters.join(', ')}): there is nothing to catch up.`,
+      `WEBHOOK_EVENT_FILTERS has no voicemail filter (${filters.join(', ')}): there is nothing to catch up on.`,
     );
   const missed = { eventFilters: filters, format: logFormat(env), transcripts, write: print, say };
   const session = await Session.logIn(ringCentralSettings(env), { say });

@@ -51,16 +51,20 @@ export async function runScript<const O extends Options>(
   }
 }
 
+/** The options of all programs that npm does not know. */
+const KEPT_BY_NPM = ['list', 'delete', 'no-check', 'transcripts', 'since', 'every', 'address'];
+
 /** npm takes options before a lone `--` for its own, and PowerShell takes the `--` away (npm/cli#3136). */
 function failIfKeptByNpm(options: Options): void {
   const rest = process.argv.slice(2);
   const words: string[] = [];
-  for (const [name, { type }] of Object.entries(options)) {
+  // Also those of the other programs. Not a --json that is not an option here: an .npmrc may set it.
+  for (const name of new Set([...Object.keys(options), ...KEPT_BY_NPM])) {
     const value = process.env[`npm_config_${name.replaceAll('-', '_')}`];
     // `--no-check` comes as an empty `check`.
     const isNegated = name.startsWith('no-') && process.env[`npm_config_${name.slice(3)}`] === '';
     if (value || isNegated) words.push(`--${name}`);
-    if (value && type === 'string') words.push(value === 'true' ? (rest.shift() ?? '…') : value);
+    if (value && options[name]?.type === 'string') words.push(value === 'true' ? (rest.shift() ?? '…') : value);
   }
   if (words.length === 0) return;
   const names = words.filter((word) => word.startsWith('--')).join(' and ');
@@ -83,6 +87,7 @@ export function failIfSurplus([first]: string[]): void {
 export function shownExpiry({ expirationTime = '' }: { expirationTime?: string | undefined }): string {
   const days = (Date.parse(expirationTime) - Date.now()) / 86_400_000;
   if (Number.isNaN(days)) return 'unknown';
+  if (days < 0) return `${expirationTime.slice(0, 10)} (expired)`;
   const years = days / 365.25;
   return `${expirationTime.slice(0, 10)} (in ${years < 2 ? plural(Math.round(days), 'day') : `${Math.round(years)} years`})`;
 }

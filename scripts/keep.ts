@@ -46,7 +46,7 @@ void runScript(
         // Also if nobody reads stdout.
         setTimeout(() => process.exit(), STOP_MS).unref();
       });
-    // Node.js resets the ignoring that nohup sets up.
+    // Node.js undoes nohup's ignoring of SIGHUP.
     process.on('SIGHUP', () => (process.stdout.isTTY || process.stderr.isTTY) && end.abort());
     process.stdout.on('error', (error) => {
       say(`stdout cannot be written: ${error.message}`);
@@ -66,7 +66,9 @@ void runScript(
         if (isFirst) warnings.forEach(say);
       },
       logMissed: async (session, since) => {
-        const found = (count: number) => count > 0 && say(`${plural(count, 'voicemail')} came meanwhile:`);
+        const { day, time } = localTime(since);
+        const when = day === localTime().day ? time : `${day} ${time}`;
+        const found = (count: number) => count > 0 && say(`${plural(count, 'voicemail')} came since ${when}:`);
         const missing = await logMissed(session, since, missed, logged, found);
         if (missing > 0) say(`${plural(missing, 'transcript')} could not be read.`);
       },

@@ -1,5 +1,5 @@
 import { checkAddress } from '../src/registration/handshake-check.js';
-import { findAddress, isSameAddress } from '../src/registration/ngrok.js';
+import { findAddress, isNgrok, isSameAddress } from '../src/registration/ngrok.js';
 import { isGivenUp, missedSince, register } from '../src/registration/register.js';
 import { Session } from '../src/ringcentral/session.js';
 import { deleteSubscription, listSubscriptions, type Subscription } from '../src/ringcentral/subscriptions.js';
@@ -118,7 +118,6 @@ async function list(session: Session, env: Environment, { print }: Terminal, jso
 function description(subscription: Subscription, isOwn: boolean): string[] {
   const { id, status, address, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
   const since = typeof blacklistedAt === 'string' ? ` since ${blacklistedAt}: ${blacklistReason}` : '';
-  const again = isOwn ? 'npm run register' : `npm run register -- --address ${address}`;
   return [
     `${id}${isOwn ? '  (this receiver)' : ''}`,
     `  state    ${status}${since}`,
@@ -126,8 +125,18 @@ function description(subscription: Subscription, isOwn: boolean): string[] {
     ...subscription.eventFilters.map((filter) => `  filter   ${filter}`),
     ...subscription.disabledFilters.map(({ filter, reason }) => `  disabled ${filter}: ${reason}`),
     `  address  ${address || subscription.transportType}`,
-    ...(isGivenUp(subscription) ? [`  to mend  ${again}, then ${catchUpCommand(missedSince([subscription]))}`] : []),
+    ...cure(subscription, isOwn),
   ];
+}
+
+/** The commands that mend a subscription that RingCentral gave up. A free ngrok address is another by now. */
+function cure(subscription: Subscription, isOwn: boolean): string[] {
+  const { transportType, address } = subscription;
+  if (transportType !== 'WebHook' || !isGivenUp(subscription)) return [];
+  // What came is only shown in a command if no shell minds it.
+  const shown = /^[\w.:/~%?=&-]+$/.test(address) ? `"${address}"` : 'URL';
+  const option = isOwn || isNgrok(address) ? '' : ` -- --address ${shown}`;
+  return [`  to mend  npm run register${option}`, `           ${catchUpCommand(missedSince([subscription]))}`];
 }
 
 async function deleteAll(session: Session, ids: string[], { print, say }: Terminal): Promise<void> {

@@ -91,7 +91,9 @@ function transcriptReader(session: Session, say: (line: string) => void) {
         error instanceof Unanswered ||
         error instanceof LoginRefused ||
         (error instanceof RingCentralError && error.retryAfterSeconds !== undefined);
-      say(`Without the transcript of voicemail ${cutText(safeText(messageKey(message)), 100)}: ${error.message}`);
+      say(
+        `Could not read the transcript of voicemail ${cutText(safeText(messageKey(message)), 100)}: ${error.message}`,
+      );
     }
     missing++;
     return undefined;

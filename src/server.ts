@@ -59,7 +59,7 @@ function start(settings: ReceiverSettings): void {
   server.listen(settings.port, settings.host, () => greet(settings));
 }
 
-function greet({ host, verificationToken }: ReceiverSettings): void {
+function greet({ host, verificationToken, hasAddress }: ReceiverSettings): void {
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
   const name = host?.includes(':') ? `[${host}]` : (host ?? 'localhost');
@@ -70,15 +70,16 @@ function greet({ host, verificationToken }: ReceiverSettings): void {
       'Anyone who knows the address can send events: neither RINGCENTRAL_CLIENT_SECRET nor WEBHOOK_VERIFICATION_TOKEN is set' +
         (file ? `, and there is no ${file}.` : '.'),
     );
-  say(`Next: \`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third (safe to repeat).`);
+  const tunnel = `\`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third`;
+  say(`Next: ${hasAddress ? '`npm run register` in a second terminal' : tunnel} (safe to repeat).`);
 }
 
 function whyNotListening(error: Error, { port, host }: ReceiverSettings): string {
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return `PORT ${port} is in use: end the program that has it, perhaps an earlier receiver, or set PORT to another one`;
+      return `PORT ${port} is in use: stop the program that uses it, perhaps an earlier receiver, or set PORT to another one`;
     case 'EACCES':
-      return `PORT ${port} is not allowed to you: set PORT to 1024 or above`;
+      return `PORT ${port} needs root: set PORT to 1024 or above`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `HOST ${host} is not an address of this machine: leave HOST out to listen on all of them`;
@@ -112,7 +113,7 @@ process.stdout.on('error', (error) => {
 // Without stderr, the access log and the advice are lost, and nothing else.
 process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => {
-  say(`Unforeseen error, ending: ${traceLine(error)}`);
+  say(`Unforeseen error, stopping: ${traceLine(error)}`);
   void exit(1);
 });
 
@@ -125,7 +126,7 @@ for (const signal of SIGNALS) {
     stop(0);
   });
 }
-// Node.js resets the ignoring that nohup sets up. It stays installed: a terminal that closes can hang up twice.
+// Node.js undoes nohup's ignoring of SIGHUP. It stays installed: a terminal that closes can hang up twice.
 process.on('SIGHUP', () => {
   if (stopping || !(process.stdout.isTTY || process.stderr.isTTY)) return;
   say('Stopping on SIGHUP: the terminal was closed');

@@ -42,6 +42,7 @@ export function receiverSettings(env: Environment) {
     host: env['HOST']?.replace(/^\[(.*)\]$/, '$1') || undefined,
     logFormat: logFormat(env),
     verificationToken: verificationToken(env),
+    hasAddress: Boolean(env['WEBHOOK_ADDRESS']),
   };
 }
 
@@ -73,7 +74,9 @@ export function logFormat(env: Environment): LogFormat {
 export function verificationToken(env: Environment): string | undefined {
   const { WEBHOOK_VERIFICATION_TOKEN: token, RINGCENTRAL_CLIENT_SECRET: secret } = env;
   if (token && !/^[\x21-\x7e]{1,255}$/.test(token))
-    throw new Failure('WEBHOOK_VERIFICATION_TOKEN takes at most 32 letters and digits.');
+    throw new Failure(
+      'WEBHOOK_VERIFICATION_TOKEN is too long, or no header can hold it: use at most 32 letters and digits.',
+    );
   if (token || !secret) return token || undefined;
   // RingCentral refuses 64 characters and takes 32; its documents name no limit.
   return createHmac('sha256', secret).update('webhook verification token').digest('hex').slice(0, 32);
@@ -119,19 +122,19 @@ export function ringCentralSettings(env: Environment) {
     [loginName]: login,
   };
   const missing = Object.keys(all).filter((name) => !all[name]);
-  const file = missingEnvFile();
-  const where = file
-    ? `There is no ${file}: copy .env.example to it, and fill it in.`
-    : `Put it into ${resolve('.env')}.`;
+  const missingFile = missingEnvFile();
+  const where = missingFile ? `There is no ${missingFile}: copy .env.example to it` : `Go to ${resolve('.env')}`;
   const sources = missing.flatMap((name) => SOURCES[name.replace('SECRET', 'ID')] ?? []);
-  throw new Failure([`Not set: ${missing.join(', ')}. ${where}`, ...new Set(sources)].join('\n'));
+  throw new Failure([`Not set: ${missing.join(', ')}. ${where}, and fill it in.`, ...new Set(sources)].join('\n'));
 }
 
 /** Something to copy from RingCentral's developer console. */
 function consoleText(env: Environment, name: string): string | undefined {
   const value = env[name] || undefined;
   if (value && /[^\x21-\x7e]/.test(value))
-    throw new Failure(`${name} holds what the console never shows, such as a space or a curly quote: copy it again.`);
+    throw new Failure(
+      `${name} has a character that RingCentral never uses, such as a space or a curly quote: copy it again.`,
+    );
   return value;
 }
 

@@ -79,5 +79,5 @@ export function withoutPassword(url: string): string {
 /** What parseArgs() has against a command line, in a sentence; undefined for any other error. */
 export function usageProblem(error: unknown): string | undefined {
   if (!(error instanceof Error) || !codeOf(error).startsWith('ERR_PARSE_ARGS_')) return undefined;
-  return error.message.split('. ')[0];
+  return error.message.split(/[.?]\s/)[0];
 }

@@ -182,7 +182,7 @@ describe('transcripts', () => {
   });
 
   it.each([
-    ['is not there', () => transcribed(1, 30), /^Without the transcript of voicemail 1: .*CMN-102/],
+    ['is not there', () => transcribed(1, 30), /^Could not read the transcript of voicemail 1: .*CMN-102/],
     ['is elsewhere', () => transcribed(1, 30, 'x', 'https://ringcentral.com.example/x'), /is not RingCentral/],
     ['has no address', () => transcribed(1, 30, 'x', 'https://[bad'), /\[bad is not RingCentral/],
   ])('that cannot be read cost only themselves: one %s', async (_, prepare, line) => {

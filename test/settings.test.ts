@@ -81,6 +81,7 @@ describe('the receiver', () => {
     host: undefined,
     logFormat: expect.stringMatching(/pretty|json/),
     verificationToken: undefined,
+    hasAddress: false,
   };
 
   it('has a default for everything', () => {
@@ -89,12 +90,14 @@ describe('the receiver', () => {
   });
 
   it('takes what is set', () => {
-    const set = { PORT: '80', HOST: '127.0.0.1', LOG_FORMAT: 'summary', WEBHOOK_VERIFICATION_TOKEN: 'token' };
+    const own = { WEBHOOK_VERIFICATION_TOKEN: 'token', WEBHOOK_ADDRESS: 'https://hook.example.com' };
+    const set = { PORT: '80', HOST: '127.0.0.1', LOG_FORMAT: 'summary', ...own };
     expect(receiverSettings(set)).toEqual({
       port: 80,
       host: '127.0.0.1',
       logFormat: 'summary',
       verificationToken: 'token',
+      hasAddress: true,
     });
   });
 
@@ -149,7 +152,9 @@ describe('the verification token', () => {
     'must fit into a header, and is not shown if not: %j',
     (token) => {
       const message = failure(() => verificationToken({ WEBHOOK_VERIFICATION_TOKEN: token }));
-      expect(message).toBe('WEBHOOK_VERIFICATION_TOKEN takes at most 32 letters and digits.');
+      expect(message).toBe(
+        'WEBHOOK_VERIFICATION_TOKEN is too long, or no header can hold it: use at most 32 letters and digits.',
+      );
     },
   );
 });
@@ -212,7 +217,7 @@ describe('RingCentral', () => {
     (name) => {
       for (const value of ['pasted value', '“pasted”', 'pasted\n']) {
         const message = failure(() => ringCentralSettings({ ...set, [name]: value }));
-        expect(message).toMatch(new RegExp(`^${name} holds what the console never shows`));
+        expect(message).toMatch(new RegExp(`^${name} has a character that RingCentral never uses`));
         expect(message).not.toMatch(/pasted/);
       }
     },
@@ -235,7 +240,7 @@ describe('RingCentral', () => {
       const folder = goToFolder('RINGCENTRAL_CLIENT_ID=pasted');
       const { RINGCENTRAL_JWT, ...withoutJwt } = set;
       const [first, ...explained] = failure(() => ringCentralSettings(withoutJwt)).split('\n');
-      expect(first).toBe(`Not set: RINGCENTRAL_JWT. Put it into ${join(folder, '.env')}.`);
+      expect(first).toBe(`Not set: RINGCENTRAL_JWT. Go to ${join(folder, '.env')}, and fill it in.`);
       expect(explained).toEqual([expect.stringMatching(sources.jwt)]);
       const [, ...others] = failure(() => ringCentralSettings({ RINGCENTRAL_JWT })).split('\n');
       expect(others).toEqual([expect.stringMatching(sources.app)]);

@@ -106,7 +106,7 @@ function refuse(say: WebhookOptions['say']): ErrorRequestHandler {
       say(`Unforeseen error: ${traceLine(error)}`);
       message = 'Unforeseen error: the log of the receiver has the details';
     }
-    // The room for it was reckoned for an answer without a body.
+    // The check of its length assumed an empty body.
     res.removeHeader('Validation-Token');
     res.locals['reason'] = message;
     res.status(status).json({ error: cutText(safeText(message), MAX_ERROR_LENGTH) });

@@ -17,10 +17,10 @@ export class NotLogged extends Error {}
  */
 export type LogEvent = (notification: Notification) => Promise<boolean>;
 
-/** Logs each event once, as `textOf` shows it. */
+/** Logs each event once, as `show` writes it. */
 export function eventLog(
   write: WriteLine,
-  textOf: (notification: Notification) => string,
+  show: (notification: Notification) => string,
   timeoutMs = WRITE_TIMEOUT_MS,
 ): LogEvent {
   const lines = new Map<string, Promise<void>>();
@@ -34,7 +34,7 @@ export function eventLog(
   return async (notification) => {
     const { uuid } = notification;
     const earlier = uuid === undefined ? undefined : lines.get(uuid);
-    const line = earlier ?? write(textOf(notification));
+    const line = earlier ?? write(show(notification));
     if (uuid !== undefined && !earlier) remember(uuid, line);
     await inTime(line, timeoutMs);
     return earlier === undefined;

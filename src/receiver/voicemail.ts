@@ -51,6 +51,8 @@ function duration(attachments: unknown): string | undefined {
 /** "transcription in progress" for InProgress; nothing if there will be none. */
 function transcription(status: string | undefined): string | undefined {
   if (!status || status === 'NotAvailable' || status === 'Unknown') return undefined;
+  // As RingCentral's own client shows it.
+  if (status === 'CompletedPartially') return 'transcription in progress';
   return `transcription ${status.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()}`;
 }
 

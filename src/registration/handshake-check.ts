@@ -85,7 +85,7 @@ function whyRefused({ status, headers }: Response): string | undefined {
     case 200:
       return undefined;
     case 401:
-      return 'asks for a login (401), and not the receiver does: let RingCentral through to POST /webhook without one.';
+      return 'asks for a login (401). That is not the receiver but something in front of it: let POST /webhook through without one.';
     case 404:
       return ngrokError
         ? `is the address of a tunnel that is gone (${ngrokError}): start ngrok again, with its new address.`
@@ -96,7 +96,7 @@ function whyRefused({ status, headers }: Response): string | undefined {
       return `answers ${status}, nothing listens behind it: start the receiver with \`npm start\`.`;
   }
   if (status >= 300 && status < 400)
-    return `redirects to ${location} (${status}), and RingCentral follows no redirects: use the address that answers itself.`;
+    return `redirects to ${location} (${status}), and RingCentral follows no redirects: register the address that it leads to.`;
   return `answers the handshake with ${status}, not 200: something in front of the receiver answered, or another program.`;
 }
 
@@ -118,12 +118,12 @@ function whyWrong({ headers }: Response, token: string, bodyBytes: number): stri
 
 function whyNoAnswer({ code, message, withProxyHint }: NoAnswer): string {
   if (code.startsWith('ERR_SSL_'))
-    return `speaks no TLS (${message}): is it http, or is the tunnel or the proxy missing?`;
+    return `does not speak TLS (${message}): is it http, or is the tunnel or the proxy missing?`;
   if (/CERT|SIGNATURE|ISSUER|TLS/.test(code))
     return `has a certificate that is not valid (${message}). Often the intermediate certificate is missing: serve it too.`;
-  const skip = 'If only this machine cannot reach it: npm run register -- --no-check';
+  const skip = 'If only this machine cannot reach it, register without this check: npm run register -- --no-check';
   if (code === 'TIMEOUT')
-    return `gives ${withProxyHint}, all that RingCentral waits: is the receiver stopped, or the tunnel slow? ${skip}`;
+    return `gives ${withProxyHint}, and RingCentral waits no longer: is the receiver stopped, or the tunnel slow? ${skip}`;
   if (code === 'ECONNREFUSED')
     return `cannot be reached (${withProxyHint}), nothing listens there: start the receiver with \`npm start\`. ${skip}`;
   if (code === 'ENOTFOUND')

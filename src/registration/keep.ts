@@ -46,7 +46,7 @@ export async function keep(everyMs: number, options: KeeperOptions): Promise<voi
         isWell = false;
         pauseMs = pauseAfter(error, keeper.isStoppedNearby, everyMs);
       }
-      // What RingCentral asks for is longer, and sleep does not cut it short.
+      // Wait as long as RingCentral asked, even after a sleep.
       const isAsked = pauseMs > everyMs;
       for (let left = pauseMs; left > 0 && !signal.aborted && (!clock.hasSlept() || isAsked); left -= TICK_MS)
         await sleep(Math.min(left, TICK_MS), undefined, { signal }).catch(() => {});

@@ -68,10 +68,10 @@ export class Keeper {
       if (warning) say(warning);
     }
     const isFirst = this.#address === undefined;
-    const receiverStart = await this.#newReceiver(address);
-    if (receiverStart > (isFirst ? start - MARGIN_MS : this.#lastWell)) {
+    const startedAt = await this.#newReceiver(address);
+    if (startedAt > (isFirst ? start - MARGIN_MS : this.#lastWell)) {
       // At the first look: perhaps both have just been started, after an outage of this machine.
-      if (isFirst) this.#lastWell = Math.min(this.#lastWell, receiverStart);
+      if (isFirst) this.#lastWell = Math.min(this.#lastWell, startedAt);
       else say('The receiver was restarted.');
       mayHaveMissed = true;
     }
@@ -103,7 +103,7 @@ export class Keeper {
     return Date.now() - age;
   }
 
-  /** Whether the own subscription is live, or another of its address is: undefined if not, else what could not be deleted. */
+  /** Resolves to undefined if no subscription of the address is live, otherwise to what could not be deleted. */
   async #lookAtOwn(session: Session, address: string): Promise<Failure[] | undefined> {
     const { subscriptions } = await listSubscriptions(session);
     // The newest, which may be that of another run: two that replaced each other's would never end.

@@ -50,7 +50,7 @@ export async function register(
   const givenUp = [...earlier, ...strays].filter(isGivenUp);
   if (givenUp.length > 0) onGivenUp(missedSince(givenUp));
   const { subscription, madeRoom } = await createWithRoom(session, wanted, earlier, say);
-  const registered = { subscription, warnings: [...shortLifeWarning(subscription), ...straysWarning(strays.length)] };
+  const registered = { subscription, warnings: warningsOf(subscription, strays.length) };
   try {
     const { subscriptions } = await listSubscriptions(session);
     const known = new Set(earlier.map(({ id }) => id));
@@ -72,12 +72,12 @@ export async function removeEarlier(
   isOurs: (each: Subscription) => boolean,
   known: ReadonlySet<string> = new Set(),
 ): Promise<{ removed: number; failures: Failure[] }> {
-  const age = ({ creationTime, id }: Subscription) => `${creationTime} ${id}`;
+  const order = ({ creationTime, id }: Subscription) => `${creationTime} ${id}`;
   const own = all.find(({ id }) => id === current.id) ?? current;
   const failures: Failure[] = [];
   let removed = 0;
   for (const each of all.filter(isWebHook)) {
-    const isEarlier = age(each) < age(own) || !isSameAddress(each.address, own.address);
+    const isEarlier = order(each) < order(own) || !isSameAddress(each.address, own.address);
     if (!known.has(each.id) && !(isOurs(each) && isEarlier)) continue;
     try {
       await deleteUnlessGone(session, each.id);
@@ -140,18 +140,17 @@ async function createLive(
   throw new Failure(`${problem}${stays ?? ''}`);
 }
 
-function shortLifeWarning({ expirationTime }: Subscription): string[] {
+function warningsOf({ expirationTime }: Subscription, strays: number): string[] {
+  const warnings: string[] = [];
   // NaN, if it does not say, is not enough either.
-  if (Date.parse(expirationTime ?? '') - Date.now() > 19 * YEAR_MS) return [];
-  return ['RingCentral granted less than the 20 years asked for: run `npm run register` again before it expires.'];
-}
-
-function straysWarning(count: number): string[] {
-  if (count === 0) return [];
-  return [
-    `${plural(count, 'more subscription')} ${count === 1 ? 'leads' : 'lead'} to another ngrok address, perhaps long gone.\n` +
-      'See all: npm run register -- --list. Delete: npm run register -- --delete ID...',
-  ];
+  if (!(Date.parse(expirationTime ?? '') - Date.now() > 19 * YEAR_MS))
+    warnings.push('RingCentral granted less than the 20 years asked for: run `npm run register` before it expires.');
+  if (strays > 0)
+    warnings.push(
+      `${plural(strays, 'more subscription')} ${strays === 1 ? 'leads' : 'lead'} to another ngrok address, perhaps long gone.\n` +
+        'See all: npm run register -- --list. Delete: npm run register -- --delete ID...',
+    );
+  return warnings;
 }
 
 /** Whether RingCentral sends nothing for a subscription any more: it is blacklisted, suspended or expired. */
@@ -161,9 +160,7 @@ export function isGivenUp({ status, expirationTime }: Subscription): boolean {
 
 /** From when on voicemails may be missing: an hour before the earliest known moment; undefined if none is known. */
 export function missedSince(givenUp: Subscription[]): Date | undefined {
-  const moments = givenUp.map(
-    ({ blacklistedAt, expirationTime }) => pastMoment(blacklistedAt) ?? pastMoment(expirationTime),
-  );
+  const moments = givenUp.map((each) => pastMoment(each.blacklistedAt) ?? pastMoment(each.expirationTime));
   if (moments.every((moment) => moment === undefined)) return undefined;
   const since = moments.map((moment) => (moment === undefined ? Date.now() - 24 * HOUR_MS : moment - HOUR_MS));
   return new Date(Math.min(...since));

@@ -8,52 +8,35 @@ export const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Rea
 export const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://status.ringcentral.com';
 
 /** RingCentral's error codes → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
-const ADVICE: [codes: string, advice: string][] = [
-  [
-    'SUB-521',
-    'RingCentral cannot reach the address: it must be public, and its tunnel and `npm start` must be running.',
-  ],
-  ['SUB-522', 'The address must answer the handshake with 200: does it lead to POST /webhook of `npm start`?'],
-  [
-    'SUB-524',
+const ADVICE: Record<string, string> = {
+  'SUB-521': 'RingCentral cannot reach the address: it must be public, and its tunnel and `npm start` must be running.',
+  'SUB-522': 'The address must answer the handshake with 200: does it lead to POST /webhook of `npm start`?',
+  'SUB-524':
     'The certificate of the address is not valid. Often its intermediate certificate is missing: serve it too.',
-  ],
-  [
-    'SUB-520 SUB-525',
+  'SUB-520 SUB-525':
     'The address answers the handshake, but wrongly: does it lead to `npm start`, with nothing in between?',
-  ],
-  [
-    'SUB-505',
+  'SUB-505':
     'There is no room for another subscription: `npm run register -- --list` shows them, `-- --delete ID` makes room.',
-  ],
-  ['SUB-507', 'The subscription has expired: `npm run register` creates a new one.'],
-  ['SUB-508', 'Correct WEBHOOK_EVENT_FILTERS: RingCentral does not know one of its event filters.'],
-  ['SUB-405', 'WEBHOOK_EVENT_FILTERS names an extension that this user may not watch: write ~ for the own one.'],
-  ['SUB-406 SUB-408', 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for the own one.'],
-  ['SUB-528 CMN-401', PERMISSIONS],
-  ['CMN-408', 'This user may not do that: ask the administrator of the account for the permission.'],
-  [
-    'OAU-112 OAU-125 OAU-250 OAU-251 unauthorized_client',
-    `Allow the JWT auth flow ${PAGE_OF_APP}, under Auth, and set RINGCENTRAL_JWT.`,
-  ],
-  ['OAU-105 OAU-141 OAU-142', 'This user may not log in to the app: ask the administrator of the account.'],
-  ['OAU-147 OAU-148', 'The user is locked after failed logins: wait, or ask the administrator of the account.'],
-  [
-    'OAU-140',
+  'SUB-507': 'The subscription has expired: `npm run register` creates a new one.',
+  'SUB-508': 'Correct WEBHOOK_EVENT_FILTERS: RingCentral does not know one of its event filters.',
+  'SUB-405': 'WEBHOOK_EVENT_FILTERS names an extension that this user may not watch: write ~ for the own one.',
+  'SUB-406 SUB-408': 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for the own one.',
+  'SUB-528 CMN-401': PERMISSIONS,
+  'CMN-408': 'This user may not do that: ask the administrator of the account for the permission.',
+  'OAU-112 OAU-125 OAU-250 OAU-251 unauthorized_client': `Allow the JWT auth flow ${PAGE_OF_APP}, under Auth, and set RINGCENTRAL_JWT.`,
+  'OAU-105 OAU-141 OAU-142': 'This user may not log in to the app: ask the administrator of the account.',
+  'OAU-147 OAU-148': 'The user is locked after failed logins: wait, or ask the administrator of the account.',
+  'OAU-140':
     'Check RINGCENTRAL_USERNAME, RINGCENTRAL_PASSWORD and RINGCENTRAL_EXTENSION, or better, set RINGCENTRAL_JWT.',
-  ],
-  [
-    'OAU-146 OAU-153 invalid_client',
-    `Copy client id and client secret again ${PAGE_OF_APP}, and use the RINGCENTRAL_SERVER they belong to.`,
-  ],
-  ['OAU-168', 'This account has a second factor, so a password cannot log in: set RINGCENTRAL_JWT.'],
-  ['OAU-252', 'Create a new RINGCENTRAL_JWT: this one is wrong, expired, revoked, or made for another app or server.'],
-  ['OAU-213', 'The login has ended: run this again.'],
-];
+  'OAU-146 OAU-153 invalid_client': `Copy client id and client secret again ${PAGE_OF_APP}, and use the RINGCENTRAL_SERVER they belong to.`,
+  'OAU-168': 'This account has a second factor, so a password cannot log in: set RINGCENTRAL_JWT.',
+  'OAU-252': 'Create a new RINGCENTRAL_JWT: this one is wrong, expired, revoked, or made for another app or server.',
+  'OAU-213': 'The login has ended: run this again.',
+};
 
 /** The parameters of a subscription that a setting stands behind → what to do. */
 const PARAMETERS: Record<string, string> = {
-  address: 'Correct WEBHOOK_ADDRESS (or --address), or RingCentral cannot reach it: is its tunnel running?',
+  address: 'WEBHOOK_ADDRESS (or --address) is wrong, or RingCentral cannot reach it: is its tunnel running?',
   eventFilters: 'Correct WEBHOOK_EVENT_FILTERS.',
   verificationToken: 'RingCentral takes verification tokens of at most 32 letters and digits.',
 };
@@ -115,7 +98,7 @@ function adviceFor(codes: string[], parameterName: string, settings: RingCentral
   const wrongLogin = 'jwt' in settings.login ? 'OAU-252' : 'OAU-140';
   const all = codes.includes('invalid_grant') ? [...codes, wrongLogin] : codes;
   for (const code of all) {
-    const row = ADVICE.find(([known]) => known.split(' ').includes(code));
+    const row = Object.entries(ADVICE).find(([known]) => known.split(' ').includes(code));
     if (row) return row[1];
   }
   const parameter = parameterName.split('.').at(-1) ?? '';

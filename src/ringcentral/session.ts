@@ -114,7 +114,7 @@ export class Session {
       const { status, retryAfterSeconds: seconds = Infinity } = error;
       const isPassing = method === 'GET' && status >= 500;
       if (!isPassing && seconds > MAX_WAIT_SECONDS) throw error;
-      if (!isPassing) say(`RingCentral had too many requests and asks to wait ${seconds} s: waiting.`);
+      if (!isPassing) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
       await sleep(isPassing ? pauseMs : seconds * 1000, undefined, signal && { signal });
       return await send();
     }

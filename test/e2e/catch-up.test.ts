@@ -121,7 +121,7 @@ it('says so if there is nothing to catch up: no event filter names voicemails', 
   const WEBHOOK_EVENT_FILTERS = '/restapi/v1.0/account/~/extension/~/presence';
   const { status, stdout, stderr } = await catchUp([], { WEBHOOK_EVENT_FILTERS });
   expect([status, stdout]).toEqual([1, '']);
-  expect(stderr).toMatch(/^WEBHOOK_EVENT_FILTERS names no voicemails \(.*presence\)/);
+  expect(stderr).toMatch(/^WEBHOOK_EVENT_FILTERS has no voicemail filter \(.*presence\)/);
 });
 
 it('says how far it got if nobody reads its output any more', async () => {

@@ -140,6 +140,6 @@ it('an error that nobody foresaw, outside a request, ends the program with a lin
   const receiver = await Receiver.start({}, { nodeOptions: ['--require', preload] });
   expect(await receiver.end('SIGUSR2')).toBe(1);
   expect(receiver.stderr.lines.at(-1)).toMatch(
-    /^\d\d:\d\d:\d\d {2}Unforeseen error, ending: TypeError: of a test \| at /,
+    /^\d\d:\d\d:\d\d {2}Unforeseen error, stopping: TypeError: of a test \| at /,
   );
 });

@@ -56,7 +56,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)('registers, logs what was missed, and en
   expect(kept.stdout.lines).toHaveLength(2);
   expect(kept.stderr.text).toMatch(LINES_WITH_TIME);
   expect(kept.stderr.text).toMatch(
-    /^.* Checking every 5m.*\n[^]* Subscribed.*\(in 20 years\)\n.* 2 voicemails came meanwhile/,
+    /^.* Checking every 5m.*\n[^]* Subscribed.*\(in 20 years\)\n.* 2 voicemails came since /,
   );
   // The subscription stays, the session does not.
   expect([platform.subscriptions.length, platform.sessions]).toEqual([1, 0]);
@@ -122,7 +122,7 @@ it('ends with 0 while nobody reads its output', async () => {
   givenUp(3, { subject: 'x'.repeat(200_000) });
   const kept = start();
   kept.child.stdout.pause();
-  await kept.stderr.match(/3 voicemails came meanwhile/);
+  await kept.stderr.match(/3 voicemails came since /);
   expect(await stop(kept)).toBe(0);
 });
 

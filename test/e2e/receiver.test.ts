@@ -60,7 +60,7 @@ describe('start, output and stop', () => {
     );
     expect(said(receiver.stderr.lines)).toEqual([
       expect.stringMatching(/^Listening on/),
-      expect.stringMatching(/^Next: .*npm run register/),
+      'Next: `npm run register` in a second terminal (safe to repeat).',
       expect.stringMatching(/^Refused a notification without the right Verification-Token\./),
       expect.stringMatching(/^POST \/webhook 401 .* from 127\.0\.0\.1: Verification-Token is missing/),
       expect.stringMatching(/^POST \/webhook 200 /),
@@ -114,7 +114,7 @@ describe('start, output and stop', () => {
 describe('what keeps it from starting is one line that names the setting', () => {
   it.each<[Record<string, string>, RegExp]>([
     [{ PORT: 'x' }, /^PORT is "x"/],
-    [{ WEBHOOK_VERIFICATION_TOKEN: 'two words' }, /^WEBHOOK_VERIFICATION_TOKEN takes/],
+    [{ WEBHOOK_VERIFICATION_TOKEN: 'two words' }, /^WEBHOOK_VERIFICATION_TOKEN is too long, or/],
     [{ HOST: '203.0.113.7' }, /^HOST 203\.0\.113\.7 is not an address of this machine/],
   ])('%j', async (env, line) => {
     const { status, stdout, stderr } = await runProgram('src/server', [], { PORT: '0', ...env });
@@ -130,7 +130,7 @@ describe('what keeps it from starting is one line that names the setting', () =>
     other.close();
     expect([status, said(stderr.trim().split('\n'))]).toEqual([
       1,
-      [expect.stringMatching(new RegExp(`^PORT ${port} is in use: end the program that has it`))],
+      [expect.stringMatching(new RegExp(`^PORT ${port} is in use: stop the program that uses it`))],
     ]);
   });
 

@@ -71,7 +71,9 @@ it('lists what there is, and deletes what it is told to', async () => {
   platform.subscriptions = [
     earlier(receiver.address, { id: 'one' }),
     earlier('https://hook.example.com/', { id: 'two', status: 'Blacklisted', blacklistedData }),
-    earlier('', { id: 'three', deliveryMode: { transportType: 'WebSocket' } }),
+    earlier('', { id: 'three', status: 'Suspended', deliveryMode: { transportType: 'WebSocket' } }),
+    earlier('https://4f1c.ngrok-free.app/', { id: 'four', expirationTime: '2026-01-02T03:04:05.000Z' }),
+    earlier('https://$(id).example.com/', { id: 'five', status: 'Suspended' }),
   ];
   const list = await register(['--list']);
   expect([list.status, list.stderr]).toEqual([0, '']);
@@ -85,12 +87,27 @@ two
   expires  2040-01-02 (in n years)
   filter   ${FILTER}
   address  https://hook.example.com/
-  to mend  npm run register -- --address https://hook.example.com/, then npm run catch-up -- --since 2026-03-01T22:00:00Z
+  to mend  npm run register -- --address "https://hook.example.com/"
+           npm run catch-up -- --since 2026-03-01T22:00:00Z
 three
-  state    Active
+  state    Suspended
   expires  2040-01-02 (in n years)
   filter   ${FILTER}
   address  WebSocket
+four
+  state    Active
+  expires  2026-01-02 (expired)
+  filter   ${FILTER}
+  address  https://4f1c.ngrok-free.app/
+  to mend  npm run register
+           npm run catch-up -- --since 2026-01-02T02:04:05Z
+five
+  state    Suspended
+  expires  2040-01-02 (in n years)
+  filter   ${FILTER}
+  address  https://$(id).example.com/
+  to mend  npm run register -- --address URL
+           npm run catch-up -- --since 24h
 `);
   const records = [...platform.subscriptions];
   const raw = await register(['--list', '--json']);
@@ -98,7 +115,7 @@ three
   const deleted = await register(['--delete', 'one', 'no/such', 'two']);
   expect([deleted.status, deleted.stdout]).toEqual([1, 'Deleted one\nDeleted two\n']);
   expect(deleted.stderr).toMatch(/delete subscription no\/such: CMN-102 .*\nNot deleted: 1 of 3\. .*--list\n$/);
-  expect(platform.subscriptions.map(({ id }) => id)).toEqual(['three']);
+  expect(platform.subscriptions.map(({ id }) => id)).toEqual(['three', 'four', 'five']);
 });
 
 it('does not try the address with --no-check, and warns of plain http', async () => {
@@ -141,6 +158,8 @@ it('notices each option that npm kept for itself, and says what works in every s
     [{ npm_config_check: '' }, [], '--no-check', '--no-check'],
     [{ npm_config_address: 'true' }, ['https://a.example/x'], '--address', '--address https://a.example/x'],
     [{ npm_config_delete: 'true' }, ['a', 'b'], '--delete', '--delete a b'],
+    // Of another program.
+    [{ npm_config_since: 'true' }, ['7d'], '--since', '--since 7d'],
   ];
   const ended = await Promise.all(kept.map(([env, args]) => register(args, env)));
   for (const [i, { status, stdout, stderr }] of ended.entries()) {
@@ -165,5 +184,7 @@ it('explains what is missing, and nothing else: with .env.example to copy only i
   expect(one.stderr).toMatch(/^Not set: RINGCENTRAL_JWT\. .*\nThe JWT is yours: .*\n$/);
   writeFileSync(env, 'RINGCENTRAL_CLIENT_ID=x\n');
   const { stderr } = await runProgram('scripts/register', [], {}, folder);
-  expect(stderr.split('\n')[0]).toBe(`Not set: RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT. Put it into ${env}.`);
+  expect(stderr.split('\n')[0]).toBe(
+    `Not set: RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT. Go to ${env}, and fill it in.`,
+  );
 });

@@ -87,7 +87,7 @@ it.each([undefined, '', 'Normal', 'NORMAL'])('says nothing of the priority %j', 
 
 it.each([
   ['Completed', '  transcription completed'],
-  ['CompletedPartially', '  transcription completed partially'],
+  ['CompletedPartially', '  transcription in progress'],
   ['TimedOut', '  transcription timed out'],
   ['NotAvailable', ''],
   ['Unknown', ''],

@@ -99,13 +99,19 @@ describe('a receiver', () => {
 
   it('that has asked for a login is not taken for one with another token', async () => {
     const said = await refusal(byToken(answer(401), answer(200), answer(401)));
-    expect(said).toMatch(/^asks for a login \(401\), and not the receiver does: let RingCentral through /);
+    expect(said).toMatch(
+      /^asks for a login \(401\)\. That is not the receiver but something in front of it: let POST \/webhook through /,
+    );
   });
 });
 
 describe('an address does not pass', () => {
   it.each<[string, RequestListener, RegExp]>([
-    ['never answers', () => {}, /^gives no answer within 0\.3 seconds, all that RingCentral waits.* -- --no-check$/],
+    [
+      'never answers',
+      () => {},
+      /^gives no answer within 0\.3 seconds, and RingCentral waits no longer.* -- --no-check$/,
+    ],
     ['never ends its answer', (_req, res) => res.writeHead(200).write(' '), /^gives no answer within 0\.3 seconds/],
     ['cuts the connection', (_req, res) => res.destroy(), /^cannot be reached \(.+\): .*`npm start`.* -- --no-check$/],
     [
@@ -176,7 +182,7 @@ describe('an address does not pass', () => {
   it('if it is https and there is only http, for which no certificate is blamed', async () => {
     const url = (await serve(answer(200))).replace('http', 'https');
     const { message } = await failureOf(checkAddress(url, TOKEN));
-    expect(message).toMatch(/ speaks no TLS \(ERR_SSL_\w+\): is it http, /);
+    expect(message).toMatch(/ does not speak TLS \(ERR_SSL_\w+\): is it http, /);
     expect(message).not.toMatch(/certificate/);
   });
 });

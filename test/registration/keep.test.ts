@@ -79,7 +79,7 @@ describe('a trouble', () => {
   it('is said once even if it was waited for: too many requests, again and again', async () => {
     scene.platform.fail('GET', SUBSCRIPTIONS, tooMany(2));
     await keepUntil(5);
-    expect(scene.said).toEqual([expect.stringMatching(/wait 2 s/), expect.stringMatching(/CMN-301/)]);
+    expect(scene.said).toEqual([expect.stringMatching(/waiting 2 s/), expect.stringMatching(/CMN-301/)]);
   });
 
   it('does not repeat a warning at each look', async () => {
@@ -296,7 +296,7 @@ describe('told to stop', () => {
     const kept = keep(EVERY, scene.options);
     await until(() => scene.said.length > 0);
     await stopsInTime(kept);
-    expect(scene.said).toEqual([expect.stringMatching(/wait 50 s/)]);
+    expect(scene.said).toEqual([expect.stringMatching(/waiting 50 s/)]);
   });
 
   it.each(['listener', 'ngrok'] as const)('ends while nothing answers: %s', async (name) => {

@@ -361,7 +361,7 @@ describe('from when on voicemails may be missing', () => {
 });
 
 describe('a warning', () => {
-  const SHORT = 'RingCentral granted less than the 20 years asked for: run `npm run register` again before it expires.';
+  const SHORT = 'RingCentral granted less than the 20 years asked for: run `npm run register` before it expires.';
 
   it.each([
     ['refuses', 315_360_000],

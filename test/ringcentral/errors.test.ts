@@ -57,7 +57,7 @@ const CREATION: [code: string, advice: RegExp][] = [
 
 /** Parameter that is not valid (CMN-101) → what to do. */
 const PARAMETERS: [parameterName: string, advice: RegExp][] = [
-  ['deliveryMode.address', /^Correct WEBHOOK_ADDRESS \(or --address\), or RingCentral cannot reach it/],
+  ['deliveryMode.address', /^WEBHOOK_ADDRESS \(or --address\) is wrong, or RingCentral cannot reach it/],
   ['eventFilters', /^Correct WEBHOOK_EVENT_FILTERS\.$/],
   ['deliveryMode.verificationToken', /at most 32 letters and digits/],
 ];

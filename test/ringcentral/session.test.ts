@@ -202,7 +202,7 @@ describe('too many requests', () => {
     platform.fail(method, path, { status: 200, body: {} }, 1);
     const url = method === 'DELETE' ? `${LIST.url}/1` : LIST.url;
     await session.json('do that', { method, url });
-    expect(said).toEqual(['RingCentral had too many requests and asks to wait 0.01 s: waiting.']);
+    expect(said).toEqual(['Too many requests: waiting 0.01 s, as RingCentral asks.']);
     expect(asked(platform)).toHaveLength(3);
   });
 
@@ -231,7 +231,7 @@ describe('too many requests', () => {
     const { platform, list } = await start({ signal: end.signal, say });
     platform.fail('GET', SUBSCRIPTIONS, tooMany());
     await expect(list()).rejects.toThrow();
-    expect(say.mock.calls).toEqual([['RingCentral had too many requests and asks to wait 60 s: waiting.']]);
+    expect(say.mock.calls).toEqual([['Too many requests: waiting 60 s, as RingCentral asks.']]);
     expect(asked(platform)).toEqual(['POST token', 'GET subscription']);
   });
 });
