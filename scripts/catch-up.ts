@@ -1,8 +1,7 @@
 import { logMissed, voicemailExtensions } from '../src/missed.js';
-import { Session } from '../src/ringcentral/session.js';
 import { eventFilters, logFormat, readEnvironment, ringCentralSettings } from '../src/settings.js';
 import { Failure, localTime, plural } from '../src/text.js';
-import { failIfSurplus, readDuration, runScript, UsageError } from './cli.js';
+import { failIfSurplus, readDuration, runScript, UsageError, withSession } from './cli.js';
 
 const USAGE = `Usage: npm run catch-up [-- OPTIONS]
 
@@ -22,7 +21,8 @@ const OPTIONS = {
 
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 
-void runScript(USAGE, OPTIONS, async ({ values: { since: given, transcripts }, positionals }, { print, say }) => {
+void runScript(USAGE, OPTIONS, async ({ values: { since: given, transcripts }, positionals }, terminal) => {
+  const { print, say } = terminal;
   failIfSurplus(positionals);
   const since = readTime(given, Date.now());
   const env = readEnvironment();
@@ -32,16 +32,13 @@ void runScript(USAGE, OPTIONS, async ({ values: { since: given, transcripts }, p
       `WEBHOOK_EVENT_FILTERS has no voicemail filter (${filters.join(', ')}): there is nothing to catch up on.`,
     );
   const missed = { eventFilters: filters, format: logFormat(env), transcripts, write: print, say };
-  const session = await Session.logIn(ringCentralSettings(env), { say });
-  const logged = new Set<string>();
-  try {
+  await withSession(ringCentralSettings(env), terminal, async (session) => {
+    const logged = new Set<string>();
     const missing = await logMissed(session, since, missed, logged);
     const { day, time } = localTime(since);
     const without = missing > 0 ? `, ${missing} of them without the transcript` : '';
     say(`Logged ${plural(logged.size, 'voicemail')} since ${day} ${time.slice(0, 5)}${without}`);
-  } finally {
-    await session.logOut();
-  }
+  });
 });
 
 /** A time from the command line: how long ago, or an ISO 8601 date or time. Throws a UsageError. */

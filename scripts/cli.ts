@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { lineWriter, type WriteLine } from '../src/receiver/write-line.js';
+import { Session } from '../src/ringcentral/session.js';
+import type { RingCentralSettings } from '../src/settings.js';
 import { Failure, plural, safeText, traceLine, usageProblem, withoutPassword } from '../src/text.js';
 
 /** The command line is wrong: the message says how. */
@@ -49,6 +51,16 @@ export async function runScript<const O extends Options>(
     if (problem !== undefined) say(`${problem}\n\n${usage}`);
     else say(error instanceof Failure ? error.message : `Unforeseen error: ${traceLine(error)}`);
   }
+}
+
+/** Logs in, does the work, and gives the session back at the end. Throws a Failure. */
+export async function withSession(
+  settings: RingCentralSettings,
+  { say }: Terminal,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const session = await Session.logIn(settings, { say });
+  await work(session).finally(() => session.logOut());
 }
 
 /** The options of all programs that npm does not know. */

@@ -2,7 +2,7 @@ import { logMissed } from '../src/missed.js';
 import { keep } from '../src/registration/keep.js';
 import { Session } from '../src/ringcentral/session.js';
 import { addressSettings, eventFilters, logFormat, readEnvironment, ringCentralSettings } from '../src/settings.js';
-import { localTime, plural } from '../src/text.js';
+import { localTime, plural, shownTime } from '../src/text.js';
 import { failIfSurplus, readDuration, runScript, shownExpiry, UsageError } from './cli.js';
 
 const USAGE = `Usage: npm run keep [-- OPTIONS]
@@ -66,9 +66,8 @@ void runScript(
         if (isFirst) warnings.forEach(say);
       },
       logMissed: async (session, since) => {
-        const { day, time } = localTime(since);
-        const when = day === localTime().day ? time : `${day} ${time}`;
-        const found = (count: number) => count > 0 && say(`${plural(count, 'voicemail')} came since ${when}:`);
+        const found = (count: number) =>
+          count > 0 && say(`${plural(count, 'voicemail')} came since ${shownTime(since)}:`);
         const missing = await logMissed(session, since, missed, logged, found);
         if (missing > 0) say(`${plural(missing, 'transcript')} could not be read.`);
       },

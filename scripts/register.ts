@@ -1,17 +1,23 @@
 import { checkAddress } from '../src/registration/handshake-check.js';
 import { findAddress, isNgrok, isSameAddress } from '../src/registration/ngrok.js';
-import { isGivenUp, missedSince, register } from '../src/registration/register.js';
-import { Session } from '../src/ringcentral/session.js';
-import { deleteSubscription, listSubscriptions, type Subscription } from '../src/ringcentral/subscriptions.js';
+import { missedSince, register } from '../src/registration/register.js';
+import type { Session } from '../src/ringcentral/session.js';
+import {
+  deleteSubscription,
+  isGivenUp,
+  listSubscriptions,
+  type Subscription,
+} from '../src/ringcentral/subscriptions.js';
 import {
   addressSettings,
   eventFilters,
   readEnvironment,
   ringCentralSettings,
   type Environment,
+  type RingCentralSettings,
 } from '../src/settings.js';
 import { Failure, plural, safeText } from '../src/text.js';
-import { failIfSurplus, isoTime, runScript, shownExpiry, UsageError, type Terminal } from './cli.js';
+import { failIfSurplus, isoTime, runScript, shownExpiry, UsageError, withSession, type Terminal } from './cli.js';
 
 const USAGE = `Usage: npm run register [-- OPTIONS]
 
@@ -40,29 +46,22 @@ void runScript(USAGE, OPTIONS, async ({ values, positionals }, terminal) => {
   if (values.delete && positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
   if (!values.delete) failIfSurplus(positionals);
   const env = readEnvironment();
-  if (values.list) return withSession(env, terminal, (session) => list(session, env, terminal, values.json === true));
-  if (values.delete) return withSession(env, terminal, (session) => deleteAll(session, positionals, terminal));
-  return subscribe(env, terminal, values);
+  // What is missing or wrong is said before anything is sent.
+  const settings = ringCentralSettings(env);
+  if (values.list)
+    return withSession(settings, terminal, (session) => list(session, env, terminal, values.json === true));
+  if (values.delete) return withSession(settings, terminal, (session) => deleteAll(session, positionals, terminal));
+  return subscribe(env, settings, terminal, values);
 });
-
-/** Logs in, and gives the session back at the end. */
-async function withSession(
-  env: Environment,
-  { say }: Terminal,
-  work: (session: Session) => Promise<void>,
-): Promise<void> {
-  const session = await Session.logIn(ringCentralSettings(env), { say });
-  await work(session).finally(() => session.logOut());
-}
 
 async function subscribe(
   env: Environment,
+  settings: RingCentralSettings,
   terminal: Terminal,
   { address: given, 'no-check': noCheck, json }: { address?: string; 'no-check'?: boolean; json?: boolean },
 ): Promise<void> {
   const { print, say } = terminal;
-  // What is missing or wrong is said before anything is sent.
-  const { verificationToken } = ringCentralSettings(env);
+  const { verificationToken } = settings;
   const filters = eventFilters(env);
   const { address, found } = await findAddress(addressSettings(env, given));
   if (found) say(`Found ngrok: ${found}`);
@@ -72,7 +71,7 @@ async function subscribe(
     say(`Checked ${address}: ${result}`);
     if (warning) say(warning);
   }
-  await withSession(env, terminal, async (session) => {
+  await withSession(settings, terminal, async (session) => {
     const { subscription, replaced, notReplaced, warnings } = await register(
       session,
       { address, eventFilters: filters, verificationToken },

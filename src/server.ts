@@ -64,12 +64,13 @@ function greet({ host, verificationToken, hasAddress }: ReceiverSettings): void 
   const port = typeof address === 'object' ? address?.port : undefined;
   const name = host?.includes(':') ? `[${host}]` : (host ?? 'localhost');
   say(`Listening on http://${name}:${port}/webhook`);
-  const file = missingEnvFile();
-  if (verificationToken === undefined)
+  if (verificationToken === undefined) {
+    const file = missingEnvFile();
     say(
       'Anyone who knows the address can send events: neither RINGCENTRAL_CLIENT_SECRET nor WEBHOOK_VERIFICATION_TOKEN is set' +
         (file ? `, and there is no ${file}.` : '.'),
     );
+  }
   const tunnel = `\`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third`;
   say(`Next: ${hasAddress ? '`npm run register` in a second terminal' : tunnel} (safe to repeat).`);
 }

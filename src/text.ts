@@ -70,6 +70,12 @@ export function localTime(when = new Date()): { day: string; time: string } {
   };
 }
 
+/** The local time of day, with the day before it if that is not today. */
+export function shownTime(when: Date): string {
+  const { day, time } = localTime(when);
+  return day === localTime().day ? time : `${day} ${time}`;
+}
+
 /** A URL without user name and password, also if it is malformed. */
 export function withoutPassword(url: string): string {
   if (!/^https?:/i.test(url) || !URL.canParse(url)) return url.replace(/^([a-z]+:\/\/)?.*@/i, '$1');

@@ -13,9 +13,11 @@ const MAX_BODY_BYTES = 100 * 1024;
 /** The longest error sentence, in characters: with the headers, no answer may reach 1024 bytes. */
 const MAX_ERROR_LENGTH = 200;
 
+const BODY_TOO_LARGE = 'The body is over 100 KiB, the most that is read';
+
 /** What some of body-parser's errors mean to the sender: its own words do not say what is expected. */
 const BODY_ERRORS: Record<string, string> = {
-  'entity.too.large': 'The body is over 100 KiB, the most that is read',
+  'entity.too.large': BODY_TOO_LARGE,
   'encoding.unsupported': 'Content-Encoding must be gzip, deflate or br, or be left out',
 };
 
@@ -65,7 +67,7 @@ function keepToPath(req: IncomingMessage): void {
 
 /** Answers at once, by the Content-Length: body-parser reads all of the body first. */
 const refuseLargeBody: RequestHandler = (req, _res, next) => {
-  if (Number(req.get('content-length')) > MAX_BODY_BYTES) throw new Refusal(413, BODY_ERRORS['entity.too.large'] ?? '');
+  if (Number(req.get('content-length')) > MAX_BODY_BYTES) throw new Refusal(413, BODY_TOO_LARGE);
   next();
 };
 

@@ -12,16 +12,20 @@ const MAX_INDENTED = 1024 * 1024;
  * then with `pretty` the payload. Only on a terminal, the summary is bold and the payload faint.
  */
 export function eventText(notification: Notification, format: LogFormat, transcript?: string): string {
-  const line = safeText(notification.json.replace(/[\t\n\r]+/g, ' '));
-  if (format === 'json') return line;
+  if (format === 'json') return oneLine(notification.json);
   const shown = [styleText('bold', summary(notification), { stream: process.stdout })];
   if (transcript !== undefined) shown.push(wrap(transcript));
-  if (format === 'pretty') shown.push(styleText('dim', indent(notification.json) ?? line, { stream: process.stdout }));
+  if (format === 'pretty') shown.push(styleText('dim', laidOut(notification.json), { stream: process.stdout }));
   return shown.join('\n');
 }
 
-/** JSON laid out with two spaces a level; undefined if it would get too long. */
-function indent(json: string): string | undefined {
+/** JSON as it came, in one line. */
+function oneLine(json: string): string {
+  return safeText(json.replace(/[\t\n\r]+/g, ' '));
+}
+
+/** JSON laid out with two spaces a level; in one line if it would get too long. */
+function laidOut(json: string): string {
   let depth = 0;
   let length = json.length;
   // Strings are stepped over: brackets in them say nothing.
@@ -30,7 +34,7 @@ function indent(json: string): string | undefined {
     else if (token === ']' || token === '}') depth--;
     if (token.length === 1) length += 1 + 2 * depth;
   }
-  if (length > MAX_INDENTED) return undefined;
+  if (length > MAX_INDENTED) return oneLine(json);
   return JSON.stringify(JSON.parse(json), null, 2).split('\n').map(safeText).join('\n');
 }
 

@@ -1,4 +1,4 @@
-import { fieldsOf, itemsOf, localTime, safeText, shownText, textOf } from '../text.js';
+import { fieldsOf, itemsOf, safeText, shownText, shownTime, textOf } from '../text.js';
 import type { Notification } from './notification.js';
 
 /**
@@ -9,7 +9,7 @@ import type { Notification } from './notification.js';
  */
 export function summary({ event, timestamp, body }: Notification): string {
   const message = fieldsOf(body);
-  const time = shownTime(textOf(message['creationTime']) ?? textOf(timestamp));
+  const time = shownTime(arrival(textOf(message['creationTime']) ?? textOf(timestamp)));
   if (/\/subscription\/~\?/.test(event))
     return `${time}  Subscription reminder: RingCentral will end it soon. Run \`npm run register\`.`;
   const isVoicemail = /^voicemail$/i.test(textOf(message['type']) ?? '') || event.endsWith('/voicemail');
@@ -56,10 +56,8 @@ function transcription(status: string | undefined): string | undefined {
   return `transcription ${status.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()}`;
 }
 
-/** The time, with the date before it if that is not today. */
-function shownTime(timestamp: string | undefined): string {
-  const now = new Date();
-  const given = new Date(timestamp ?? now);
-  const { day, time } = localTime(Number.isNaN(given.getTime()) ? now : given);
-  return day === localTime(now).day ? time : `${day} ${time}`;
+/** When it came; now if it does not say. */
+function arrival(timestamp: string | undefined): Date {
+  const given = new Date(timestamp ?? NaN);
+  return Number.isNaN(given.getTime()) ? new Date() : given;
 }

@@ -42,6 +42,10 @@ export class Keeper {
 
   constructor(private readonly options: KeeperOptions) {}
 
+  get #isFirst(): boolean {
+    return this.#address === undefined;
+  }
+
   get hasLoggedIn(): boolean {
     return this.#session !== undefined;
   }
@@ -67,11 +71,10 @@ export class Keeper {
       const { warning } = await checkAddress(address, verificationToken, { signal });
       if (warning) say(warning);
     }
-    const isFirst = this.#address === undefined;
     const startedAt = await this.#newReceiver(address);
-    if (startedAt > (isFirst ? start - MARGIN_MS : this.#lastWell)) {
+    if (startedAt > (this.#isFirst ? start - MARGIN_MS : this.#lastWell)) {
       // At the first look: perhaps both have just been started, after an outage of this machine.
-      if (isFirst) this.#lastWell = Math.min(this.#lastWell, startedAt);
+      if (this.#isFirst) this.#lastWell = Math.min(this.#lastWell, startedAt);
       else say('The receiver was restarted.');
       mayHaveMissed = true;
     }
@@ -125,7 +128,7 @@ export class Keeper {
   /** Registers. Resolves to whether voicemails may have been missed. */
   async #register(session: Session, address: string): Promise<boolean> {
     const { eventFilters, verificationToken, say, onRegistered } = this.options;
-    const isFirst = this.#own === undefined;
+    const isFirst = this.#isFirst;
     let isGivenUp = false;
     this.#tried.add(address);
     const registered = await register(

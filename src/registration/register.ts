@@ -1,7 +1,7 @@
 import { isRefusal, Unanswered } from '../ringcentral/errors.js';
 import type { Session } from '../ringcentral/session.js';
-import { createSubscription, deleteUnlessGone, listSubscriptions, whyNotLive } from '../ringcentral/subscriptions.js';
-import type { NewSubscription, Subscription } from '../ringcentral/subscriptions.js';
+import { createSubscription, deleteUnlessGone, listSubscriptions } from '../ringcentral/subscriptions.js';
+import { isGivenUp, whyNotLive, type NewSubscription, type Subscription } from '../ringcentral/subscriptions.js';
 import { Failure, plural } from '../text.js';
 import { isNgrok, isSameAddress } from './ngrok.js';
 
@@ -151,11 +151,6 @@ function warningsOf({ expirationTime }: Subscription, strays: number): string[] 
         'See all: npm run register -- --list. Delete: npm run register -- --delete ID...',
     );
   return warnings;
-}
-
-/** Whether RingCentral sends nothing for a subscription any more: it is blacklisted, suspended or expired. */
-export function isGivenUp({ status, expirationTime }: Subscription): boolean {
-  return status !== 'Active' || Date.parse(expirationTime ?? '') < Date.now();
 }
 
 /** From when on voicemails may be missing: an hour before the earliest known moment; undefined if none is known. */

@@ -71,7 +71,7 @@ export class Session {
     const { server } = this.#settings;
     const url = URL.canParse(call.url, server) ? new URL(call.url, server) : undefined;
     // fetch() refuses a URL with a password, and the SDK takes anything but http for a path.
-    if (!url || url.username || url.password || !isRingCentral(url.href, server)) throw notRingCentral(doing, call.url);
+    if (!url || url.username || url.password || !/^https?:$/.test(url.protocol)) throw notRingCentral(doing, call.url);
     // A whole URL: the SDK joins server and path as text. It changes the object that it gets: each try has its own.
     const send = () => this.#sdk.send({ ...call, url: url.href });
     try {

@@ -105,9 +105,18 @@ export function whyNotLive(subscription: Subscription, asked: string[]): string 
   }
   const missing = missingFilters(eventFilters, asked);
   if (missing.length > 0) return `RingCentral left out ${missing.join(', ')}: correct WEBHOOK_EVENT_FILTERS.`;
-  if (Date.parse(subscription.expirationTime ?? '') < Date.now())
-    return 'The subscription has expired: run this again.';
+  if (isExpired(subscription)) return 'The subscription has expired: run this again.';
   return status === 'Active' ? undefined : `The subscription is ${status || 'without a status'}: run this again.`;
+}
+
+/** Whether RingCentral sends nothing for a subscription any more: it is blacklisted, suspended or expired. */
+export function isGivenUp(subscription: Subscription): boolean {
+  return subscription.status !== 'Active' || isExpired(subscription);
+}
+
+/** Whether its time is over, whatever its status says. */
+function isExpired({ expirationTime }: Subscription): boolean {
+  return Date.parse(expirationTime ?? '') < Date.now();
 }
 
 /** RingCentral lists ids in place of `~`. So a `~` stands for any id, but each listed filter for one that was asked for. */

@@ -2,10 +2,9 @@ import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import { close, listen } from '../../scripts/stand-in/local-server.js';
 import { CREDENTIALS, Platform } from '../../scripts/stand-in/platform.js';
-import { createApp } from '../../src/receiver/app.js';
-import { eventLog } from '../../src/receiver/event-log.js';
 import { Session } from '../../src/ringcentral/session.js';
 import { ringCentralSettings, verificationToken, type Environment } from '../../src/settings.js';
+import { testApp } from './app.js';
 
 const closers: (() => Promise<void>)[] = [];
 
@@ -26,13 +25,9 @@ export const TOKEN = verificationToken(CREDENTIALS) ?? '';
 
 /** A receiver in this process that expects TOKEN, what it logged, and what it said. */
 export async function startReceiver(expected: string | undefined = TOKEN) {
-  const events: string[] = [];
-  const said: string[] = [];
-  const write = (line: string) => Promise.resolve(void events.push(line));
-  const logEvent = eventLog(write, ({ json }) => json);
-  const app = createApp({ logEvent, verificationToken: expected, say: (line) => said.push(line) });
+  const { app, events, said } = testApp({ token: expected });
   const url = await serve(app);
-  return { url, port: Number(new URL(url).port), address: `${url}/webhook`, events, said };
+  return { url, port: Number(new URL(url).port), address: `${url}/webhook`, events, said: said.lines };
 }
 
 /** The stand-in for RingCentral. */
