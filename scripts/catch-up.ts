@@ -1,54 +1,137 @@
-import { logMissed, voicemailExtensions } from '../src/missed.js';
-import { eventFilters, logFormat, readEnvironment, ringCentralSettings } from '../src/settings.js';
-import { Failure, localTime, plural } from '../src/text.js';
-import { failIfSurplus, readDuration, runScript, UsageError, withSession } from './cli.js';
+import { failOnWords, readDuration, runProgram, UsageError, type Terminal } from '../src/program.js';
+import { Failure } from '../src/errors.js';
+import { Recordings } from '../src/keep/recordings.js';
+import { eventText } from '../src/log/event-text.js';
+import { perMinute } from '../src/pace.js';
+import { readTranscript, transcription } from '../src/ringcentral/attachments.js';
+import { isRefused, RingCentralError, Unanswered } from '../src/ringcentral/errors.js';
+import { findWatched, type Mailbox } from '../src/ringcentral/extensions.js';
+import { byTime, eventOf, listVoicemails, type Message } from '../src/ringcentral/message-store.js';
+import { withSession, type Session } from '../src/ringcentral/session.js';
+import { logFormat, readEnvironment, ringCentralSettings, watched } from '../src/settings.js';
+import { localTime, plural } from '../src/show.js';
 
-const USAGE = `Usage: npm run catch-up [-- OPTIONS]
+const HELP = `Usage: npm run catch-up [-- OPTIONS]
 
 Logs the voicemails that came while nobody listened, oldest first, as the receiver logs them.
 
-  --since TIME    from when on: 90m, 24h, 7d (ago), 2026-11-24, 2026-11-24T08:00, 2026-11-24T08:00:00Z. Default: 24h
-  --transcripts   with the text of those that RingCentral has transcribed
-  --help          show this
+  --since TIME         from when on: 90m, 24h, 7d (ago), 2026-11-24, 2026-11-24T08:00, 2026-11-24T08:00:00Z. Default: 24h
+  --transcripts        with the text of those that RingCentral has transcribed
+  --recordings FOLDER  save each voicemail's recording as a file there
+  --help               show this
 
 A time without a zone is local.`;
 
 const OPTIONS = {
   transcripts: { type: 'boolean', default: false },
   since: { type: 'string', default: '24h' },
+  recordings: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
 
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
+/** Lists of messages, and attachments: both under the limits of their rate groups. */
+const PER_MINUTE = 20;
 
-void runScript(USAGE, OPTIONS, async ({ values: { since: given, transcripts }, positionals }, terminal) => {
-  const { print, say } = terminal;
-  failIfSurplus(positionals);
-  const since = readTime(given, Date.now());
-  const env = readEnvironment();
-  const filters = eventFilters(env);
-  if (voicemailExtensions(filters).length === 0)
-    throw new Failure(
-      `WEBHOOK_EVENT_FILTERS has no voicemail filter (${filters.join(', ')}): there is nothing to catch up on.`,
-    );
-  const missed = { eventFilters: filters, format: logFormat(env), transcripts, write: print, say };
-  await withSession(ringCentralSettings(env), terminal, async (session) => {
-    const logged = new Set<string>();
-    const missing = await logMissed(session, since, missed, logged);
-    const { day, time } = localTime(since);
-    const without = missing > 0 ? `, ${missing} of them without the transcript` : '';
-    say(`Logged ${plural(logged.size, 'voicemail')} since ${day} ${time.slice(0, 5)}${without}`);
-  });
-});
+void runProgram(
+  { command: 'npm run catch-up', help: HELP, options: OPTIONS, kind: 'script' },
+  async ({ values: { since: given, transcripts, recordings: folder }, positionals }, terminal) => {
+    failOnWords(positionals);
+    const sinceAt = readTime(given);
+    const env = readEnvironment();
+    const format = logFormat(env);
+    const wanted = watched(env);
+    const settings = ringCentralSettings(env);
+    const recordings = folder === undefined ? undefined : new Recordings(folder, terminal.signal);
+    const { say, write, progress } = terminal;
+    await withSession(settings, { say }, async (session) => {
+      const since = sinceAt(session.now());
+      const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
+      if (problems.length > 0) throw new Failure(problems.join('\n'));
+      if (mailboxes.length === 0)
+        throw new Failure(
+          `WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join(', ')}): there is nothing to catch up on.`,
+        );
+      const { due, unread } = await listMailboxes(session, mailboxes, since, terminal);
+      const readText = transcriptReader(session, say);
+      let logged = 0;
+      for (const { mailbox, message } of due) {
+        progress(`Voicemail ${logged + 1} of ${due.length}`);
+        const text = transcripts ? await readText(message) : undefined;
+        await write(eventText(eventOf(message, mailbox.id, text), format)).catch((error: unknown) => {
+          say(`Stopped after ${logged} of ${plural(due.length, 'voicemail')}.`);
+          throw error;
+        });
+        logged++;
+        if (mailbox.number) recordings?.numbers.set(mailbox.id, mailbox.number);
+        recordings?.want(mailbox.id, message);
+      }
+      const unsaved = (await recordings?.saveDue(session, { ...terminal, format })) ?? [];
+      for (const failure of unsaved) say(failure, 'error');
+      const { day, time } = localTime(new Date(since));
+      const missing = readText.missing();
+      const without = missing > 0 ? `, ${missing} of them without the transcript` : '';
+      say(`Logged ${plural(logged, 'voicemail')} since ${day} ${time.slice(0, 5)}${without}`);
+      if (unread > 0) throw new Failure(`Not read: ${unread} of ${plural(mailboxes.length, 'mailbox')}.`);
+      if (unsaved.length > 0) throw new Failure(`Not saved: ${plural(unsaved.length, 'recording')}. Run this again.`);
+    });
+  },
+);
 
-/** A time from the command line: how long ago, or an ISO 8601 date or time. Throws a UsageError. */
-function readTime(given: string, now: number): Date {
+/** The voicemails of all mailboxes since a time, oldest first. One mailbox that is refused is said, and costs only itself. */
+async function listMailboxes(session: Session, mailboxes: Mailbox[], since: number, { say, progress }: Terminal) {
+  const turn = perMinute(PER_MINUTE);
+  const due: { mailbox: Mailbox; message: Message }[] = [];
+  let unread = 0;
+  for (const [i, mailbox] of mailboxes.entries()) {
+    try {
+      const { items } = await listVoicemails(session, mailbox.id, since, (page) => {
+        progress(`Mailbox ${i + 1} of ${mailboxes.length}${page > 1 ? `, page ${page}` : ''}`);
+        return turn();
+      });
+      for (const message of items) due.push({ mailbox, message });
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      say(`${mailbox.label}: ${error.message}`, 'error');
+      unread++;
+    }
+  }
+  return { due: due.sort((one, other) => byTime(one.message, other.message)), unread };
+}
+
+/** Reads transcripts. One that cannot be read costs only itself; once RingCentral cannot be asked, no more are asked for. */
+function transcriptReader(session: Session, say: Terminal['say']) {
+  let missing = 0;
+  let isBlocked = false;
+  const read = async (message: Message): Promise<string | undefined> => {
+    if (transcription(message) !== 'done') return undefined;
+    try {
+      if (!isBlocked) return await readTranscript(session, message);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      isBlocked = error instanceof Unanswered || (error instanceof RingCentralError && !isRefused(error));
+      say(error.message, 'error');
+    }
+    missing++;
+    return undefined;
+  };
+  return Object.assign(read, { missing: () => missing });
+}
+
+/**
+ * A time from the command line: how long ago, or an ISO 8601 date or time; as a function of now by RingCentral's clock.
+ * Throws a UsageError.
+ */
+function readTime(given: string): (now: number) => number {
   const [, date = '', time = 'T00:00'] = ISO_TIME.exec(given) ?? [];
-  const when = new Date(date ? `${date}${time}` : now - readDuration(given));
+  const when = Date.parse(`${date}${time}`);
   // JavaScript takes 30 February for 2 March.
-  const exists = date === '' || new Date(`${date}T00:00Z`).getUTCDate() === Number(date.slice(8));
-  if (Number.isNaN(when.getTime()) || !exists)
+  const exists = date !== '' && new Date(`${date}T00:00Z`).getUTCDate() === Number(date.slice(8));
+  const ago = readDuration(given);
+  if (Number.isNaN(exists ? when : ago))
     throw new UsageError(`--since takes 90m, 24h, 7d, a date or a time, not ${JSON.stringify(given)}`);
-  if (when.getTime() >= now) throw new UsageError(`--since ${given} is not in the past`);
-  return when;
+  return (now) => {
+    if (exists ? when >= now : ago === 0) throw new UsageError(`--since ${given} is not in the past`);
+    return exists ? when : now - ago;
+  };
 }

@@ -1,3 +1,4 @@
+import '../src/node-version.js';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -5,34 +6,69 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { close, listen } from './stand-in/local-server.js';
-import { startNgrokAgent, tunnel } from './stand-in/ngrok-agent.js';
-import { CREDENTIALS, Platform } from './stand-in/platform.js';
+import { errorOf } from '../src/errors.js';
+import { close, listen } from './fake/local-server.js';
+import { startNgrokAgent, tunnel } from './fake/ngrok-agent.js';
+import { CREDENTIALS, Platform } from './fake/platform.js';
 
-/** The whole way of a voicemail on this machine: real receiver and registration, stand-ins for RingCentral and ngrok. */
+/** How long a step may take, in milliseconds. */
+const STEP_MS = 15_000;
+
+/** The whole way of a voicemail on this machine: real programs, and a fake RingCentral and ngrok. */
 async function demo(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'voicemail-demo-'));
   const platform = await Platform.start();
-  tell('The receiver, with the client secret of a stand-in for RingCentral:', 'npm start');
-  const port = await freePort();
-  const receiver = start(folder, 'src/server.js', { PORT: port, LOG_FORMAT: 'pretty', ...CREDENTIALS });
-  const closed = once(receiver, 'close');
+  const port = await freePort(8081).catch(() => freePort(0));
+  const ngrok = await startNgrokAgent({ tunnels: [tunnel(`http://127.0.0.1:${port}`, `localhost:${port}`)] });
+  const agents = { NGROK_API_URL: ngrok.url, CLOUDFLARED_API_URL: ngrok.url };
+  const env = { ...CREDENTIALS, ...agents, RINGCENTRAL_SERVER: platform.url, PORT: String(port) };
+  const running = new Set<ChildProcess>();
+  /** Starts a built program in a folder without .env, with no settings but these. It writes where this one does. */
+  const start = (program: string, args: string[], settings: Record<string, string>) => {
+    const kept = Object.fromEntries(ENVIRONMENT.map((name) => [name, process.env[name]]));
+    const command = [join(__dirname, '..', program), ...args];
+    const child = spawn(process.execPath, command, {
+      cwd: folder,
+      env: { ...kept, ...settings },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    running.add(child);
+    return child;
+  };
+  const stop = async (child: ChildProcess) => {
+    running.delete(child);
+    if (child.exitCode === null && child.kill()) await once(child, 'close');
+  };
   try {
-    await answering(`http://127.0.0.1:${port}/healthz`, receiver);
-    const ngrok = await startNgrokAgent({ tunnels: [tunnel(`http://127.0.0.1:${port}`, `localhost:${port}`)] });
-    tell('The registration, through a stand-in for ngrok:', 'npm run register');
-    const env = { ...CREDENTIALS, RINGCENTRAL_SERVER: platform.url, NGROK_API_URL: ngrok.url, PORT: port };
-    const registration = start(folder, 'scripts/register.js', env);
-    const [status] = await once(registration, 'close');
-    await ngrok.close();
+    tell('The receiver, with the client secret of a fake RingCentral:', 'npm start');
+    const receiver = start('src/server.js', [], { ...env, LOG_FORMAT: 'pretty' });
+    await until('the receiver answers', () =>
+      fetch(`http://127.0.0.1:${port}/healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+    tell('The registration, through a fake ngrok:', 'npm run register');
+    const [status] = await once(start('scripts/register.js', [], env), 'close');
     if (status !== 0) throw new Error(`the registration ended with ${status}`);
     tell('Grace calls Ada, who does not pick up. RingCentral notifies the receiver:');
     const [delivery] = (await platform.leaveVoicemail()).deliveries;
     if (!delivery?.accepted) throw new Error(`the notification was answered with ${delivery?.status}`);
+    await stop(receiver);
+
+    tell('Both in one, which misses nothing, and knows the transcripts:', 'npm run keep -- --every 1s');
+    const before = platform.subscriptions[0]?.id;
+    const keep = start('scripts/keep.js', ['--every', '1s'], { ...env, LOG_FORMAT: 'summary' });
+    await until('the subscription is there', () => platform.subscriptions.every(({ id }) => id !== before));
+    const { message } = await platform.leaveVoicemail({ vmTranscriptionStatus: 'InProgress' });
+    await sleep(1500);
+    platform.transcribe(String(message.id), 'Hi Ada, this is Grace. Call me back about the compiler, please.');
+    await until('the transcript is read', () => platform.requests.some(({ path }) => path.includes('/content/')));
+    await sleep(500);
+    await stop(keep);
   } finally {
-    receiver.kill();
-    await closed;
-    await platform.close();
+    await Promise.all([...running].map(stop));
+    await Promise.all([ngrok.close(), platform.close()]);
     await rm(folder, { recursive: true });
   }
   tell('That was the whole way. For your own number, follow the README from step 1.');
@@ -41,31 +77,16 @@ async function demo(): Promise<void> {
 /** What programs need of the environment, and none of the settings. */
 const ENVIRONMENT = ['PATH', 'SystemRoot', 'TZ', 'TERM', 'NO_COLOR', 'FORCE_COLOR', 'NODE_V8_COVERAGE'];
 
-/** Starts a built program in a folder without .env, with no settings but those given. It writes where this one does. */
-function start(cwd: string, program: string, settings: Record<string, string>): ChildProcess {
-  const kept = ENVIRONMENT.map((name) => [name, process.env[name]]).filter(([, value]) => value !== undefined);
-  const env: Record<string, string> = { ...Object.fromEntries(kept), ...settings };
-  return spawn(process.execPath, [join(__dirname, '..', program)], {
-    cwd,
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-}
-
-async function freePort(): Promise<string> {
+async function freePort(wanted: number): Promise<number> {
   const server = createServer();
-  const { port } = new URL(await listen(server));
+  const { port } = new URL(await listen(server, wanted));
   await close(server);
-  return port;
+  return Number(port);
 }
 
-/** Resolves once the receiver answers, or rejects if it has ended. */
-async function answering(url: string, receiver: ChildProcess): Promise<void> {
-  while (receiver.exitCode === null) {
-    if (await fetch(url).catch(() => undefined)) return;
-    await sleep(50);
-  }
-  throw new Error('the receiver ended');
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + STEP_MS; !(await isSo()); await sleep(50))
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
 }
 
 function tell(what: string, command?: string): void {
@@ -73,6 +94,6 @@ function tell(what: string, command?: string): void {
 }
 
 demo().catch((error: unknown) => {
-  process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`The demo failed: ${errorOf(error).message}\n`);
   process.exitCode = 1;
 });

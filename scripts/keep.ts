@@ -1,77 +1,93 @@
-import { logMissed } from '../src/missed.js';
-import { keep } from '../src/registration/keep.js';
-import { Session } from '../src/ringcentral/session.js';
-import { addressSettings, eventFilters, logFormat, readEnvironment, ringCentralSettings } from '../src/settings.js';
-import { localTime, plural, shownTime } from '../src/text.js';
-import { failIfSurplus, readDuration, runScript, shownExpiry, UsageError } from './cli.js';
+import { readDuration, runProgram, UsageError } from '../src/program.js';
+import { once } from 'node:events';
+import { keep } from '../src/keep/keep.js';
+import { Ledger } from '../src/keep/ledger.js';
+import { Recordings } from '../src/keep/recordings.js';
+import { Transcripts } from '../src/keep/transcripts.js';
+import { eventLog, voicemailId, type WebhookEvent } from '../src/log/event-log.js';
+import { eventText } from '../src/log/event-text.js';
+import { startReceiver } from '../src/receiver/listen.js';
+import { voicemailExtension } from '../src/ringcentral/event-filters.js';
+import {
+  addressSettings,
+  keepFile,
+  readEnvironment,
+  receiverSettings,
+  ringCentralSettings,
+  watched,
+} from '../src/settings.js';
+import { fieldsOf } from '../src/unknown.js';
 
-const USAGE = `Usage: npm run keep [-- OPTIONS]
+const HELP = `Usage: npm run keep [-- OPTIONS]
 
-Registers the receiver as \`npm run register\` does, and keeps it registered: after anything that was down, it registers
-again if it has to, and logs the voicemails that came meanwhile. It runs until you stop it (Ctrl-C).
+Receives as \`npm start\` does, registers as \`npm run register\` does, and compares RingCentral's message store with what
+it logged: each voicemail is logged once, whatever happened meanwhile. It runs until you stop it (Ctrl-C).
 
-  --every TIME    how often to look: 30s, 5m, 2h; from 1s to 24h. Default: 5m
-  --address URL   the receiver's public address, instead of WEBHOOK_ADDRESS or what ngrok says
-  --transcripts   log voicemails with the text of those that RingCentral has transcribed
-  --help          show this`;
+  --every TIME         how often to check the way from RingCentral to here: 30s, 5m, 2h; from 1s to 24h. Default: 5m
+  --address URL        the receiver's public address, instead of WEBHOOK_ADDRESS or that of a tunnel
+  --recordings FOLDER  save each voicemail's recording as a file there
+  --help               show this`;
 
 const OPTIONS = {
-  transcripts: { type: 'boolean', default: false },
   every: { type: 'string', default: '5m' },
   address: { type: 'string' },
+  recordings: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
 
 const DAY_MS = 86_400_000;
-const STOP_MS = 3000;
 
-void runScript(
-  USAGE,
-  OPTIONS,
-  async ({ values: { every, address, transcripts }, positionals }, { print, say }) => {
-    failIfSurplus(positionals);
+void runProgram(
+  { command: 'npm run keep', help: HELP, options: OPTIONS, kind: 'service' },
+  async ({ values: { every, address, recordings: folder }, positionals }, terminal) => {
+    const { say, write, signal } = terminal;
     const everyMs = readDuration(every);
     if (!(everyMs >= 1000 && everyMs <= DAY_MS))
       throw new UsageError(`--every takes 30s, 5m or 2h, from 1s to 24h, not ${JSON.stringify(every)}`);
+    if (positionals.length > 0) say(`Not used, as it is no option: ${positionals.join(' ')}`, 'warning');
     const env = readEnvironment();
     const settings = ringCentralSettings(env);
-    const filters = eventFilters(env);
-    const missed = { eventFilters: filters, format: logFormat(env), transcripts, write: print, say };
-    const logged = new Set<string>();
-    const end = new AbortController();
-    const { signal } = end;
-    for (const name of ['SIGTERM', 'SIGINT'] as const)
-      process.on(name, () => {
-        end.abort();
-        // Also if nobody reads stdout.
-        setTimeout(() => process.exit(), STOP_MS).unref();
-      });
-    // Node.js undoes nohup's ignoring of SIGHUP.
-    process.on('SIGHUP', () => (process.stdout.isTTY || process.stderr.isTTY) && end.abort());
-    process.stdout.on('error', (error) => {
-      say(`stdout cannot be written: ${error.message}`);
-      process.exitCode = 1;
-      end.abort();
+    const { port, host, logFormat: format, verificationToken } = receiverSettings(env);
+    const where = addressSettings(env, address);
+    const wanted = watched(env);
+    if ('eventFilters' in wanted && !wanted.eventFilters.some(voicemailExtension))
+      say(
+        `WEBHOOK_EVENT_FILTERS has no voicemail filter (${wanted.eventFilters.join(', ')}): nothing can be compared, and what is missed stays missed.`,
+        'warning',
+      );
+    const recordings = folder === undefined ? undefined : new Recordings(folder, signal);
+    const ledger = new Ledger(keepFile(env));
+    const transcripts = new Transcripts({ ledger, format, write, signal });
+    const onLogged = (event: WebhookEvent) => {
+      const id = voicemailId(event);
+      if (id === undefined) return;
+      ledger.remember(id, transcripts.follow(event, id));
+      recordings?.want(voicemailExtension(event.event) ?? '', fieldsOf(event.body));
+    };
+    const { log, has } = eventLog({
+      write,
+      show: (event) => eventText(event, format),
+      keyOf: (event) => voicemailId(event) ?? event.uuid,
+      known: ledger.logged.keys(),
+      onLogged,
     });
-    say(`Checking every ${every}, until you stop this with Ctrl-C.`);
-    await keep(everyMs, {
-      addressSettings: addressSettings(env, address),
-      eventFilters: filters,
-      verificationToken: settings.verificationToken,
-      signal,
-      say,
-      logIn: (tell) => Session.logIn(settings, { say: tell, signal }),
-      onRegistered: ({ subscription, warnings }, isFirst) => {
-        say(`Subscribed${isFirst ? '' : ' again'}: ${subscription.address}, until ${shownExpiry(subscription)}`);
-        if (isFirst) warnings.forEach(say);
-      },
-      logMissed: async (session, since) => {
-        const found = (count: number) =>
-          count > 0 && say(`${plural(count, 'voicemail')} came since ${shownTime(since)}:`);
-        const missing = await logMissed(session, since, missed, logged, found);
-        if (missing > 0) say(`${plural(missing, 'transcript')} could not be read.`);
-      },
+    const ownChecks = new Set<string>();
+    const receiver = await startReceiver({ port, host, log, verificationToken, say, ownChecks });
+    say(`Listening on ${receiver.url}/webhook`);
+    const kept = keep({
+      ...terminal,
+      everyMs,
+      settings,
+      addressSettings: { ...where, port: receiver.port },
+      wanted,
+      format,
+      ledger,
+      log,
+      has,
+      ownChecks,
+      transcripts,
+      recordings,
     });
+    await Promise.all([kept, signal.aborted || once(signal, 'abort').then(() => receiver.stop())]);
   },
-  () => `${localTime().time}  `,
 );

@@ -1,25 +1,30 @@
+import { failOnWords, runProgram, UsageError, type Terminal } from '../src/program.js';
+import { Failure } from '../src/errors.js';
 import { checkAddress } from '../src/registration/handshake-check.js';
-import { findAddress, isNgrok, isSameAddress } from '../src/registration/ngrok.js';
-import { missedSince, register } from '../src/registration/register.js';
-import type { Session } from '../src/ringcentral/session.js';
+import { register } from '../src/registration/register.js';
+import { findAddress, isSameAddress, isTunnelName } from '../src/registration/tunnels.js';
+import { voicemailExtension } from '../src/ringcentral/event-filters.js';
+import { findWatched, listExtensions, type Mailbox } from '../src/ringcentral/extensions.js';
+import { withSession, type Session } from '../src/ringcentral/session.js';
 import {
   deleteSubscription,
-  isGivenUp,
+  isLive,
   listSubscriptions,
+  missedSince,
+  shownExpiry,
   type Subscription,
 } from '../src/ringcentral/subscriptions.js';
 import {
   addressSettings,
-  eventFilters,
   readEnvironment,
   ringCentralSettings,
+  watched,
   type Environment,
   type RingCentralSettings,
 } from '../src/settings.js';
-import { Failure, plural, safeText } from '../src/text.js';
-import { failIfSurplus, isoTime, runScript, shownExpiry, UsageError, withSession, type Terminal } from './cli.js';
+import { isoTime, plural, safeText } from '../src/show.js';
 
-const USAGE = `Usage: npm run register [-- OPTIONS]
+const HELP = `Usage: npm run register [-- OPTIONS]
 
 Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, in place of its earlier subscriptions.
 
@@ -39,111 +44,127 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-void runScript(USAGE, OPTIONS, async ({ values, positionals }, terminal) => {
-  const allowed = values.list ? ['list', 'json'] : values.delete ? ['delete'] : ['address', 'no-check', 'json'];
-  const odd = Object.keys(values).find((name) => !allowed.includes(name));
-  if (odd) throw new UsageError(`--${odd} does not go with --${values.list ? 'list' : 'delete'}`);
-  if (values.delete && positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
-  if (!values.delete) failIfSurplus(positionals);
-  const env = readEnvironment();
-  // What is missing or wrong is said before anything is sent.
-  const settings = ringCentralSettings(env);
-  if (values.list)
-    return withSession(settings, terminal, (session) => list(session, env, terminal, values.json === true));
-  if (values.delete) return withSession(settings, terminal, (session) => deleteAll(session, positionals, terminal));
-  return subscribe(env, settings, terminal, values);
-});
+void runProgram(
+  { command: 'npm run register', help: HELP, options: OPTIONS, kind: 'script' },
+  async ({ values, positionals }, terminal) => {
+    const allowed = values.list ? ['list', 'json'] : values.delete ? ['delete'] : ['address', 'no-check', 'json'];
+    const odd = Object.keys(values).find((name) => !allowed.includes(name));
+    if (odd) throw new UsageError(`--${odd} does not go with --${values.list ? 'list' : 'delete'}`);
+    if (values.delete && positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
+    if (!values.delete) failOnWords(positionals);
+    const env = readEnvironment();
+    // What is missing or wrong is said before anything is sent.
+    const settings = ringCentralSettings(env);
+    if (values.list)
+      return withSession(settings, terminal, (session) => list(session, env, terminal, values.json === true));
+    if (values.delete) return withSession(settings, terminal, (session) => deleteAll(session, positionals, terminal));
+    return subscribe(env, settings, terminal, values);
+  },
+);
 
 async function subscribe(
   env: Environment,
   settings: RingCentralSettings,
-  terminal: Terminal,
+  { write, say }: Terminal,
   { address: given, 'no-check': noCheck, json }: { address?: string; 'no-check'?: boolean; json?: boolean },
 ): Promise<void> {
-  const { print, say } = terminal;
   const { verificationToken } = settings;
-  const filters = eventFilters(env);
+  const wanted = watched(env);
   const { address, found } = await findAddress(addressSettings(env, given));
-  if (found) say(`Found ngrok: ${found}`);
-  if (isPlainHttp(address)) say(`${address} is not https: on the way, anyone can read the voicemails.`);
+  if (found) say(`Found ${found}`);
+  if (isPlainHttp(address)) say(`${address} is not https: on the way, anyone can read the voicemails.`, 'warning');
   if (!noCheck) {
     const { result, warning } = await checkAddress(address, verificationToken);
     say(`Checked ${address}: ${result}`);
-    if (warning) say(warning);
+    if (warning) say(warning, 'warning');
   }
-  await withSession(settings, terminal, async (session) => {
-    const { subscription, replaced, notReplaced, warnings } = await register(
-      session,
-      { address, eventFilters: filters, verificationToken },
-      {
-        say,
-        onGivenUp: (since) =>
-          say(`RingCentral had given up an earlier subscription. To see what you missed: ${catchUpCommand(since)}`),
-      },
-    );
+  await withSession(settings, { say }, async (session) => {
+    const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
+    if (problems.length > 0) throw new Failure(problems.join('\n'));
+    const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';
+    const registered = await register(session, { address, eventFilters, verificationToken, need }, say);
+    const { subscription, refused, replaced, left, ended, warnings } = registered;
+    if (ended.length > 0)
+      say(
+        `RingCentral had ended an earlier subscription. To see what you missed: ${catchUpCommand(ended, session)}`,
+        'warning',
+      );
     const lines = [
-      `Subscribed to ${filters.join(', ')}`,
+      `Subscribed to ${eventFilters.filter((filter) => !refused.some((each) => each.filter === filter)).join(', ')}`,
       `  id       ${subscription.id}`,
-      `  expires  ${shownExpiry(subscription)}`,
+      `  expires  ${shownExpiry(subscription, session.now())}`,
       ...(replaced > 0 ? [`  replaces ${plural(replaced, 'earlier subscription')} of this address`] : []),
     ];
-    for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await print(safeText(line));
-    warnings.forEach(say);
-    if (notReplaced.length > 0)
-      throw new Failure(`${notReplaced.join('\n')}\nThe new one works; run this again to clear the rest.`);
+    for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await write(safeText(line));
+    for (const { filter, reason } of refused)
+      say(`RingCentral will send nothing for ${shownFilter(filter, mailboxes)}: ${reason}`, 'warning');
+    for (const warning of warnings) say(warning, 'warning');
+    if (left.size > 0)
+      throw new Failure(`${[...left.values()].join('\n')}\nThe new one works; run this again to clear the rest.`);
     say('Call the number, leave a voicemail, and watch the receiver.');
   });
 }
 
-function catchUpCommand(since: Date | undefined): string {
-  return `npm run catch-up -- --since ${since ? isoTime(since) : '24h'}`;
+function catchUpCommand(ended: Subscription[], session: Session): string {
+  return `npm run catch-up -- --since ${isoTime(new Date(missedSince(ended, session.now())))}`;
 }
 
-async function list(session: Session, env: Environment, { print }: Terminal, json: boolean): Promise<void> {
-  const { subscriptions, raw } = await listSubscriptions(session);
-  if (json) return print(safeText(JSON.stringify(raw)));
-  if (subscriptions.length === 0) return print('There is no subscription. To create one: npm run register');
-  // The list is useful even if we don't know our own address.
+async function list(session: Session, env: Environment, { write }: Terminal, json: boolean): Promise<void> {
+  const { all, raw } = await listSubscriptions(session);
+  if (json) return write(safeText(JSON.stringify(raw)));
+  if (all.length === 0) return write('There is no subscription. To create one: npm run register');
+  // The list is useful even if we don't know our own address, or may not see the extensions.
   const own = await Promise.resolve(env)
-    .then(addressSettings)
-    .then((it) => findAddress(it))
+    .then((it) => findAddress(addressSettings(it)))
     .catch(() => undefined);
-  for (const each of subscriptions) {
+  const extensions = await listExtensions(session).then(
+    (all) => [...all.values()],
+    () => [],
+  );
+  for (const each of all) {
     const isOwn = own !== undefined && isSameAddress(each.address, own.address);
-    for (const line of description(each, isOwn)) await print(safeText(line));
+    for (const line of description(each, isOwn, session, extensions)) await write(safeText(line));
   }
 }
 
-function description(subscription: Subscription, isOwn: boolean): string[] {
+function description(subscription: Subscription, isOwn: boolean, session: Session, extensions: Mailbox[]): string[] {
   const { id, status, address, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
   const since = typeof blacklistedAt === 'string' ? ` since ${blacklistedAt}: ${blacklistReason}` : '';
   return [
     `${id}${isOwn ? '  (this receiver)' : ''}`,
     `  state    ${status}${since}`,
-    `  expires  ${shownExpiry(subscription)}`,
-    ...subscription.eventFilters.map((filter) => `  filter   ${filter}`),
-    ...subscription.disabledFilters.map(({ filter, reason }) => `  disabled ${filter}: ${reason}`),
+    `  expires  ${shownExpiry(subscription, session.now())}`,
+    ...subscription.eventFilters.map((filter) => `  filter   ${shownFilter(filter, extensions)}`),
+    ...subscription.disabledFilters.map(
+      ({ filter, reason }) => `  disabled ${shownFilter(filter, extensions)}: ${reason}`,
+    ),
     `  address  ${address || subscription.transportType}`,
-    ...cure(subscription, isOwn),
+    ...cure(subscription, isOwn, session),
   ];
 }
 
-/** The commands that mend a subscription that RingCentral gave up. A free ngrok address is another by now. */
-function cure(subscription: Subscription, isOwn: boolean): string[] {
-  const { transportType, address } = subscription;
-  if (transportType !== 'WebHook' || !isGivenUp(subscription)) return [];
-  // What came is only shown in a command if no shell minds it.
-  const shown = /^[\w.:/~%?=&-]+$/.test(address) ? `"${address}"` : 'URL';
-  const option = isOwn || isNgrok(address) ? '' : ` -- --address ${shown}`;
-  return [`  to mend  npm run register${option}`, `           ${catchUpCommand(missedSince([subscription]))}`];
+/** An event filter, with the number and name of its extension if they are known: it only has the id. */
+function shownFilter(filter: string, mailboxes: Mailbox[]): string {
+  const mailbox = mailboxes.find(({ id }) => id === voicemailExtension(filter));
+  return mailbox ? `${filter} (${mailbox.label})` : filter;
 }
 
-async function deleteAll(session: Session, ids: string[], { print, say }: Terminal): Promise<void> {
+/** The commands that mend a subscription that RingCentral ended. A tunnel's address is another by now. */
+function cure(subscription: Subscription, isOwn: boolean, session: Session): string[] {
+  const { transportType, address } = subscription;
+  if (transportType !== 'WebHook' || isLive(subscription, session.now())) return [];
+  // What came is only shown in a command if no shell minds it.
+  const shown = /^[\w.:/~%?=&-]+$/.test(address) ? `"${address}"` : 'URL';
+  const option = isOwn || isTunnelName(address) ? '' : ` -- --address ${shown}`;
+  return [`  to mend  npm run register${option}`, `           ${catchUpCommand([subscription], session)}`];
+}
+
+async function deleteAll(session: Session, ids: string[], { write, say }: Terminal): Promise<void> {
   let stay = 0;
   for (const id of ids) {
     try {
       await deleteSubscription(session, id);
-      await print(`Deleted ${safeText(id)}`);
+      await write(`Deleted ${safeText(id)}`);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       stay++;

@@ -1,13 +1,21 @@
-import { proxyHint } from './settings.js';
-import { codeOf } from './text.js';
+import { codeOf, errorOf } from './errors.js';
 
-/** When to stop waiting: after a time, or when the program is told to stop. */
+/** When to stop: after a time, after so many bytes, or when the program is told to stop. */
 export interface Limits {
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** The longest body that is read, in bytes: 10 MiB unless given. */
+  maxBytes?: number;
+  /**
+   * Is handed the body of a success, one chunk after the other, and the answer then comes without one. The time limit
+   * counts from the last chunk: a long recording on a slow line is no hang.
+   */
+  save?: (chunk: Uint8Array) => Promise<void>;
 }
 
-/** No answer came. `code` is that of Node.js or OpenSSL (ECONNREFUSED, CERT_HAS_EXPIRED, …), or TIMEOUT. */
+const MIB = 1024 * 1024;
+
+/** No answer came. `code` is that of Node.js or OpenSSL (ECONNREFUSED, CERT_HAS_EXPIRED, …), TIMEOUT, TOO_LARGE or STOPPED. */
 export class NoAnswer extends Error {
   constructor(
     readonly code: string,
@@ -16,41 +24,69 @@ export class NoAnswer extends Error {
     super(message);
   }
 
-  /** The message, and that HTTPS_PROXY is not used, if that may be why the other side was not reached. */
+  /** The message, and what about a proxy may be why there is no answer. */
   get withProxyHint(): string {
-    return `${this.message}${proxyHint()}`;
+    return `${this.message}${proxyHint(this.code)}`;
   }
 }
 
 /**
- * fetch() with limits on the whole answer: it resolves once the body is there. It follows no redirect: the request may
- * carry a password.
+ * fetch() with limits on the whole answer: it resolves once the body is there, or saved. It follows no redirect: the
+ * request may carry a password.
  *
- * Throws NoAnswer, with a message that says why: "no answer within 15 seconds", "ECONNREFUSED".
+ * Throws NoAnswer, with a message that says why: "no answer within 15 seconds", "ECONNREFUSED"; and what `save` throws.
  */
 export async function request(input: string | Request, limits: Limits, init?: RequestInit): Promise<Response> {
-  const { timeoutMs, signal } = limits;
+  const { timeoutMs, signal, maxBytes = 10 * MIB } = limits;
   // AbortSignal.any() would do, but leaks with a signal that lives long (Node.js 22.23).
   const controller = new AbortController();
   const stop = () => controller.abort();
   const timeout = setTimeout(stop, timeoutMs);
   signal?.addEventListener('abort', stop);
-  try {
-    if (signal?.aborted) stop();
-    const response = await fetch(input, { ...init, redirect: 'manual', signal: controller.signal });
-    const body = await response.arrayBuffer();
-    const { status, statusText, headers } = response;
-    return new Response(body.byteLength === 0 ? null : body, { status, statusText, headers });
-  } catch (error) {
+  const fail = (error: unknown): never => {
     if (signal?.aborted) throw new NoAnswer('STOPPED', 'the program was told to stop');
     if (controller.signal.aborted) throw new NoAnswer('TIMEOUT', `no answer within ${timeoutMs / 1000} seconds`);
-    if (!(error instanceof Error)) throw error;
     // fetch() hides the reason in `cause` (https://nodejs.org/api/globals.html#fetch).
-    const cause = error.cause instanceof Error ? error.cause : error;
+    const cause = errorOf(errorOf(error).cause ?? error);
     const code = codeOf(cause);
     throw new NoAnswer(code, code === 'UND_ERR_SOCKET' ? 'the connection was cut' : code || cause.message);
+  };
+  try {
+    if (signal?.aborted) stop();
+    const response = await fetch(input, { ...init, redirect: 'manual', signal: controller.signal }).catch(fail);
+    const { ok, status, statusText, headers } = response;
+    const save = ok ? limits.save : undefined;
+    const body: Uint8Array[] = [];
+    const reader = response.body?.getReader();
+    for (let bytes = 0; reader;) {
+      const { done, value } = await reader.read().catch(fail);
+      if (done) break;
+      bytes += value.byteLength;
+      if (bytes > maxBytes) throw new NoAnswer('TOO_LARGE', `an answer of more than ${maxBytes / MIB} MiB`);
+      if (save) {
+        timeout.refresh();
+        await save(value);
+      } else body.push(value);
+    }
+    return new Response(body.length === 0 ? null : Buffer.concat(body), { status, statusText, headers });
+  } catch (error) {
+    // What is left of the body is not read.
+    stop();
+    throw error;
   } finally {
     clearTimeout(timeout);
     signal?.removeEventListener('abort', stop);
   }
+}
+
+/** An office proxy that reads along signs certificates by itself. The last one is also a server's without its intermediate. */
+const SIGNED_BY_UNKNOWN = /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/;
+
+/** What to add if a proxy may be in the way: one that is set and not used, or one that signs certificates; else nothing. */
+function proxyHint(code: string): string {
+  if (SIGNED_BY_UNKNOWN.test(code))
+    return '; behind a proxy that signs certificates, start this with NODE_EXTRA_CA_CERTS=FILE, its CA certificate';
+  const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => process.env[each]);
+  if (!name || process.env['NODE_USE_ENV_PROXY'] === '1') return '';
+  return `; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`;
 }

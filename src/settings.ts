@@ -1,37 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { parse } from 'dotenv';
 import { voicemailFilter } from './contract.js';
-import { codeOf, Failure, withoutPassword } from './text.js';
+import { consoleText, credentials } from './credentials.js';
+import type { Environment } from './env-file.js';
+import { Failure } from './errors.js';
+import { withoutPassword } from './show.js';
 
-export type Environment = Record<string, string | undefined>;
-
-/** What is set in the environment, and what `.env` in the current folder adds. Throws a Failure if that cannot be read. */
-export function readEnvironment(): Environment {
-  let file: Buffer;
-  try {
-    file = readFileSync('.env');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return process.env;
-    throw new Failure(`.env cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  // Every ASCII character of UTF-16 has a null byte. PowerShell's `>` writes it.
-  if (file.includes(0)) throw new Failure(`${resolve('.env')} is in UTF-16: save it in UTF-8.`);
-  return { ...parse(file), ...process.env };
-}
-
-/** The path where `.env` was looked for and is not; undefined if it is there. */
-export function missingEnvFile(): string | undefined {
-  return existsSync('.env') ? undefined : resolve('.env');
-}
-
-/** What to add if something is not reached and a proxy is set that Node.js does not use; empty otherwise. */
-export function proxyHint(): string {
-  const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => process.env[each]);
-  if (!name || process.env['NODE_USE_ENV_PROXY'] === '1') return '';
-  return `; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`;
-}
+export { missingEnvFile, readEnvironment, type Environment } from './env-file.js';
 
 export type ReceiverSettings = ReturnType<typeof receiverSettings>;
 
@@ -72,12 +46,14 @@ export function logFormat(env: Environment): LogFormat {
  * know and nobody else does; undefined if neither is set. Throws a Failure.
  */
 export function verificationToken(env: Environment): string | undefined {
-  const { WEBHOOK_VERIFICATION_TOKEN: token, RINGCENTRAL_CLIENT_SECRET: secret } = env;
+  const token = env['WEBHOOK_VERIFICATION_TOKEN'];
   if (token && !/^[\x21-\x7e]{1,255}$/.test(token))
     throw new Failure(
       'WEBHOOK_VERIFICATION_TOKEN is too long, or no header can hold it: use at most 32 letters and digits.',
     );
-  if (token || !secret) return token || undefined;
+  // What register would refuse must not become another token here.
+  const secret = token ? undefined : consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
+  if (!secret) return token || undefined;
   // RingCentral refuses 64 characters and takes 32; its documents name no limit.
   return createHmac('sha256', secret).update('webhook verification token').digest('hex').slice(0, 32);
 }
@@ -86,60 +62,22 @@ function wrong(name: string, value: string, takes: string): Failure {
   return new Failure(`${name} is ${JSON.stringify(value)}: it takes ${takes}`);
 }
 
-/** How to log in: with a JWT, or with a password if the account still allows it (discontinued on 2024-03-31). */
-type Login = { jwt: string } | { username: string; password: string; extension?: string };
-
 export type RingCentralSettings = ReturnType<typeof ringCentralSettings>;
-
-const PRODUCTION = 'https://platform.ringcentral.com';
-/** What is missing → where to get it. The link fills in RingCentral's form for a new app: JWT login, both permissions. */
-const SOURCES: Record<string, string> = {
-  RINGCENTRAL_CLIENT_ID:
-    'The page of your app shows its client id and secret. To create an app: https://developers.ringcentral.com/new-app' +
-    '?name=Voicemail+Webhook&grantType=PersonalJWT&public=false&type=ServerOther&permissions=SubscriptionWebhook,ReadMessages',
-  RINGCENTRAL_JWT:
-    'The JWT is yours: https://developers.ringcentral.com/console, your name at the top right, Credentials, Create JWT.',
-};
 
 /** The settings of everything that logs in. Throws a Failure that names all that are missing, and where to get them. */
 export function ringCentralSettings(env: Environment) {
-  if (env['RINGCENTRAL_SERVER_URL'] && !env['RINGCENTRAL_SERVER'])
-    throw new Failure('RINGCENTRAL_SERVER_URL is not read: here it is called RINGCENTRAL_SERVER.');
-  const server = httpUrl('RINGCENTRAL_SERVER', env['RINGCENTRAL_SERVER'] || PRODUCTION, PRODUCTION).origin;
-  const clientId = consoleText(env, 'RINGCENTRAL_CLIENT_ID');
-  const clientSecret = consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
-  const jwt = consoleText(env, 'RINGCENTRAL_JWT');
-  const { RINGCENTRAL_USERNAME: username, RINGCENTRAL_PASSWORD: password, RINGCENTRAL_EXTENSION: extension } = env;
-  const user: Login | undefined =
-    username && password ? { username, password, ...(extension && { extension }) } : undefined;
-  const login = jwt ? { jwt } : user;
-  const token = { verificationToken: verificationToken(env) ?? '', hasOwnToken: !!env['WEBHOOK_VERIFICATION_TOKEN'] };
-  if (clientId && clientSecret && login) return { server, clientId, clientSecret, login, ...token };
-  const loginName = username ? 'RINGCENTRAL_PASSWORD' : 'RINGCENTRAL_JWT';
-  const all: Record<string, unknown> = {
-    RINGCENTRAL_CLIENT_ID: clientId,
-    RINGCENTRAL_CLIENT_SECRET: clientSecret,
-    [loginName]: login,
+  return {
+    ...credentials(env),
+    server: server(env),
+    verificationToken: verificationToken(env) ?? '',
+    hasOwnToken: Boolean(env['WEBHOOK_VERIFICATION_TOKEN']),
   };
-  const missing = Object.keys(all).filter((name) => !all[name]);
-  const missingFile = missingEnvFile();
-  const where = missingFile ? `There is no ${missingFile}: copy .env.example to it` : `Go to ${resolve('.env')}`;
-  const sources = missing.flatMap((name) => SOURCES[name.replace('SECRET', 'ID')] ?? []);
-  throw new Failure([`Not set: ${missing.join(', ')}. ${where}, and fill it in.`, ...new Set(sources)].join('\n'));
-}
-
-/** Something to copy from RingCentral's developer console. */
-function consoleText(env: Environment, name: string): string | undefined {
-  const value = env[name] || undefined;
-  if (value && /[^\x21-\x7e]/.test(value))
-    throw new Failure(
-      `${name} has a character that RingCentral never uses, such as a space or a curly quote: copy it again.`,
-    );
-  return value;
 }
 
 /** A second agent on the same machine takes the next port (ngrok documentation, "Agent API"). */
 const NGROK_API_URLS: [string, string] = ['http://127.0.0.1:4040', 'http://127.0.0.1:4041'];
+/** Its metrics server takes the first free port of these (cloudflared's source, since 2024.12.1). */
+const CLOUDFLARED_API_URLS = [20241, 20242, 20243, 20244, 20245].map((each) => `http://127.0.0.1:${each}`);
 
 export type AddressSettings = ReturnType<typeof addressSettings>;
 
@@ -151,8 +89,36 @@ export function addressSettings(env: Environment, given?: string) {
   const receiverPort = port(env);
   if (!address && receiverPort === 0)
     throw new Failure('With PORT=0 the port changes at each start: give --address, or set WEBHOOK_ADDRESS.');
-  const apiUrl = env['NGROK_API_URL'] && httpUrl('NGROK_API_URL', env['NGROK_API_URL'], NGROK_API_URLS[0]).origin;
-  return { port: receiverPort, address, ngrokApiUrls: apiUrl ? [apiUrl] : NGROK_API_URLS };
+  const apiUrl = apiUrlOf(env, 'NGROK_API_URL', NGROK_API_URLS[0]);
+  const cloudflared = apiUrlOf(env, 'CLOUDFLARED_API_URL', 'http://127.0.0.1:20241');
+  return {
+    port: receiverPort,
+    address,
+    ngrokApiUrls: apiUrl ? [apiUrl] : NGROK_API_URLS,
+    cloudflaredApiUrls: cloudflared ? [cloudflared] : CLOUDFLARED_API_URLS,
+    /** Whether RingCentral is on this machine, as in the demo: then it reaches what is here. */
+    isServerLocal: isLocal(server(env)),
+  };
+}
+
+function apiUrlOf(env: Environment, name: string, example: string): string | undefined {
+  return env[name] && httpUrl(name, env[name], example).origin;
+}
+
+const PRODUCTION = 'https://platform.ringcentral.com';
+
+function server(env: Environment): string {
+  return httpUrl('RINGCENTRAL_SERVER', env['RINGCENTRAL_SERVER'] || PRODUCTION, PRODUCTION).origin;
+}
+
+const LOCAL_NAME = /^(localhost|.+\.(localhost|local|internal))$/;
+const LOCAL_IP =
+  /^((127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\.[\d.]+|0\.0\.0\.0|\[(::1?|f[cd]..:.*|fe80:.*)\])$/;
+
+/** Whether a URL leads to this machine or its own network: RingCentral reaches nothing there. */
+export function isLocal(url: string): boolean {
+  const { hostname } = new URL(url);
+  return LOCAL_NAME.test(hostname) || LOCAL_IP.test(hostname);
 }
 
 /** A delivery address as it is registered: without a path it leads to /webhook. Throws a Failure in the name of `setting`. */
@@ -162,6 +128,27 @@ export function deliveryAddress(given: string, setting: string): string {
   url.hash = '';
   if (url.pathname === '/') url.pathname = '/webhook';
   return url.href;
+}
+
+/** The file in which keep remembers what was logged. */
+export function keepFile(env: Environment): string {
+  return env['KEEP_FILE'] || '.keep.jsonl';
+}
+
+/** Event filters, or the numbers of extensions whose voicemails are meant. */
+export type Watched = { eventFilters: string[] } | { extensions: string[] | 'all' };
+
+/** What to be told of: the voicemails of the user who logs in, unless something else is set. Throws a Failure. */
+export function watched(env: Environment): Watched {
+  const value = env['WEBHOOK_EXTENSIONS'];
+  if (!value) return { eventFilters: eventFilters(env) };
+  if (env['WEBHOOK_EVENT_FILTERS'])
+    throw new Failure('WEBHOOK_EXTENSIONS and WEBHOOK_EVENT_FILTERS are both set: choose one.');
+  if (value === 'all') return { extensions: value };
+  const numbers = value.split(',').map((number) => number.trim());
+  if (!numbers.every((number) => /^\d+$/.test(number)))
+    throw wrong('WEBHOOK_EXTENSIONS', value, 'extension numbers, separated by commas, or all');
+  return { extensions: [...new Set(numbers)] };
 }
 
 /** The event filters to subscribe to. Throws a Failure. */

@@ -1,3 +1,4 @@
+import { expect, it } from '@jest/globals';
 import { isJson, voicemailFilter } from '../src/contract.js';
 
 it.each(['application/json', 'Application/JSON', 'application/json;charset=UTF-8', 'application/json ; charset=UTF-8'])(

@@ -1,4 +1,7 @@
-import type { RequestListener } from 'node:http';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { once } from 'node:events';
+import type { RequestListener, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NoAnswer, request } from '../src/request.js';
 import { closeAll, serve } from './support/in-process.js';
 
@@ -12,24 +15,25 @@ afterEach(async () => {
 async function whyNot(answer: Promise<Response>): Promise<NoAnswer> {
   const error: unknown = await answer.catch((reason: unknown) => reason);
   if (error instanceof NoAnswer) return error;
-  throw new Error('There is an answer');
+  throw new Error('There is an answer', { cause: error });
 }
 
 const silent: RequestListener = () => {};
+const MIB = 1024 * 1024;
 
 it('resolves to the whole answer', async () => {
-  const url = await serve((req, res) =>
-    res.writeHead(201, 'Made', { 'x-test': 'yes' }).end(`${req.method} ${req.url}`),
-  );
+  const url = await serve((req, res) => res.writeHead(201, 'Made', { 'x-test': 'yes' }).end(req.method));
   const answer = await request(`${url}/a`, { timeoutMs: 5000 }, { method: 'POST' });
-  expect([answer.status, answer.statusText, answer.headers.get('x-test')]).toEqual([201, 'Made', 'yes']);
-  expect(await answer.text()).toBe('POST /a');
+  expect(answer).toMatchObject({ status: 201, statusText: 'Made' });
+  expect(answer.headers.get('x-test')).toBe('yes');
+  expect(await answer.text()).toBe('POST');
 });
 
 it('takes a Request, and an answer without a body', async () => {
   const url = await serve((req, res) => res.writeHead(req.headers['x-test'] === 'yes' ? 204 : 500).end());
   const answer = await request(new Request(url, { headers: { 'x-test': 'yes' } }), { timeoutMs: 5000 });
-  expect([answer.status, await answer.text()]).toEqual([204, '']);
+  expect(answer.status).toBe(204);
+  expect(await answer.text()).toBe('');
 });
 
 it.each([301, 302, 307, 308])('follows no redirect: %i', async (status) => {
@@ -39,7 +43,8 @@ it.each([301, 302, 307, 308])('follows no redirect: %i', async (status) => {
     res.writeHead(status, { location: '/elsewhere' }).end();
   });
   const answer = await request(`${url}/start`, { timeoutMs: 5000 }, { method: 'POST', body: 'a password' });
-  expect([answer.status, answer.headers.get('location')]).toEqual([status, '/elsewhere']);
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('location')).toBe('/elsewhere');
   expect(targets).toEqual(['/start']);
 });
 
@@ -47,8 +52,72 @@ it.each<[string, RequestListener]>([
   ['nothing comes', silent],
   ['the body never ends', (_req, res) => void res.writeHead(200).write('half')],
 ])('gives up after a time if %s', async (_, listener) => {
-  const { code, message } = await whyNot(request(await serve(listener), { timeoutMs: 50 }));
-  expect([code, message]).toEqual(['TIMEOUT', 'no answer within 0.05 seconds']);
+  const error = await whyNot(request(await serve(listener), { timeoutMs: 50 }));
+  expect(error).toMatchObject({ code: 'TIMEOUT', message: 'no answer within 0.05 seconds' });
+});
+
+it('reads no answer of more than 10 MiB, and hangs up on it', async () => {
+  const answers: ServerResponse[] = [];
+  const url = await serve((req, res) => {
+    answers.push(res);
+    res.write(Buffer.alloc(Number(req.url?.slice(1)) * MIB));
+    if (req.url === '/10') res.end();
+  });
+  expect((await (await request(`${url}/10`, { timeoutMs: 20_000 })).arrayBuffer()).byteLength).toBe(10 * MIB);
+  const error = await whyNot(request(`${url}/11`, { timeoutMs: 20_000 }));
+  expect(error).toMatchObject({ code: 'TOO_LARGE', message: 'an answer of more than 10 MiB' });
+  const [, endless] = answers;
+  if (endless && !endless.closed) await once(endless, 'close');
+});
+
+describe('an answer that is saved', () => {
+  const saved: Uint8Array[] = [];
+  const save = async (chunk: Uint8Array) => void saved.push(chunk);
+  afterEach(() => void saved.splice(0));
+
+  it('may take longer than the limit, if it is never silent for so long', async () => {
+    const url = await serve(async (_req, res) => {
+      for (const digit of '01234567') {
+        res.write(digit);
+        await sleep(100);
+      }
+      res.end();
+    });
+    const answer = await request(url, { timeoutMs: 500, save });
+    expect(Buffer.concat(saved).toString()).toBe('01234567');
+    expect(await answer.text()).toBe('');
+  });
+
+  it('is given up on if it stalls in the middle', async () => {
+    const url = await serve((_req, res) => void res.write('half'));
+    expect((await whyNot(request(url, { timeoutMs: 200, save }))).code).toBe('TIMEOUT');
+    expect(Buffer.concat(saved).toString()).toBe('half');
+  });
+
+  it('is cut off at the bytes that are allowed, which may be more than usual', async () => {
+    const url = await serve((_req, res) => void res.end(Buffer.alloc(12 * MIB)));
+    expect((await request(url, { timeoutMs: 20_000, save, maxBytes: 12 * MIB })).ok).toBe(true);
+    expect((await whyNot(request(url, { timeoutMs: 20_000, save, maxBytes: MIB }))).code).toBe('TOO_LARGE');
+  });
+
+  it('comes one chunk at a time, and fails with what saving fails with', async () => {
+    const full = new Error('no space left');
+    let tries = 0;
+    const failToSave = async () => {
+      tries++;
+      await sleep(20);
+      throw full;
+    };
+    const url = await serve((_req, res) => void res.end(Buffer.alloc(MIB)));
+    await expect(request(url, { timeoutMs: 5000, save: failToSave })).rejects.toBe(full);
+    expect(tries).toBe(1);
+  });
+
+  it('is returned instead if it is an error', async () => {
+    const url = await serve((_req, res) => void res.writeHead(404).end('gone'));
+    expect(await (await request(url, { timeoutMs: 5000, save })).text()).toBe('gone');
+    expect(saved).toEqual([]);
+  });
 });
 
 it('stops at once if the program is told to stop, before or meanwhile', async () => {
@@ -84,7 +153,7 @@ it('says with the code of Node.js why it cannot connect, and adds that a proxy i
   await closeAll();
   process.env = {};
   const error = await whyNot(request(url, { timeoutMs: 5000 }));
-  expect([error.code, error.message, error.withProxyHint]).toEqual(['ECONNREFUSED', 'ECONNREFUSED', 'ECONNREFUSED']);
+  expect(error).toMatchObject({ code: 'ECONNREFUSED', message: 'ECONNREFUSED', withProxyHint: 'ECONNREFUSED' });
   process.env = { HTTPS_PROXY: 'http://proxy' };
   expect(error.withProxyHint).toMatch(/^ECONNREFUSED; HTTPS_PROXY is set, but/);
 });

@@ -5,7 +5,9 @@ import express from 'express';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 import morgan from 'morgan';
-import { cutText, safeText, shownText, traceLine } from '../text.js';
+import { traceLine } from '../errors.js';
+import { cutText, safeText, shownText } from '../show.js';
+import type { Say } from '../program.js';
 import { Refusal } from './notification.js';
 import { webhook, type WebhookOptions } from './webhook.js';
 
@@ -23,7 +25,6 @@ const BODY_ERRORS: Record<string, string> = {
 
 /** The receiver: POST /webhook, GET /healthz, and every refusal as JSON `{ "error": "…" }`. Nothing listens yet. */
 export function createApp(options: WebhookOptions): RequestListener {
-  const startedAt = new Date().toISOString();
   const app = express();
   app.disable('x-powered-by').disable('etag');
   app.use(accessLog(options.say));
@@ -44,7 +45,7 @@ export function createApp(options: WebhookOptions): RequestListener {
     res.setHeader('Allow', 'POST');
     throw new Refusal(405, `${req.method} is not served here: handshakes and notifications are sent with POST`);
   });
-  app.get('/healthz', (_req, res) => void res.json({ status: 'ok', startedAt }));
+  app.get('/healthz', (_req, res) => void res.json({ status: 'ok' }));
   app.use(() => {
     throw new Refusal(404, 'Nothing is served at this path: handshakes and notifications go to POST /webhook');
   });
@@ -82,14 +83,14 @@ const formatLine = morgan.compile<Request, Response>(':method :target :status ":
  * Says one line for each request once it is answered or given up, and for a refused one from where it came and why.
  * morgan's own middleware adds properties to each request, which makes everything after it slower.
  */
-function accessLog(say: WebhookOptions['say']): RequestHandler {
+function accessLog(say: Say): RequestHandler {
   return (req, res, next) => {
     const start = performance.now();
     // Read now: once the socket is closed it is gone.
     const sender = req.get('x-forwarded-for') ?? req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? 'unknown';
     res.on('close', () => {
-      // Load balancers ask often.
-      if (req.path === '/healthz' && res.statusCode === 200) return;
+      // Load balancers ask often, and so does keep.
+      if ((req.path === '/healthz' && res.statusCode === 200) || res.locals['isOwnCheck']) return;
       const ms = (performance.now() - start).toFixed(1);
       const reason = shownText(res.locals['reason']);
       const refused = reason === undefined ? '' : ` from ${cutText(safeText(sender), 100)}: ${cutText(reason, 200)}`;
@@ -99,16 +100,15 @@ function accessLog(say: WebhookOptions['say']): RequestHandler {
   };
 }
 
-/** Answers an error: as it says if it was foreseen, otherwise with 500, and the details on stderr alone. */
-function refuse(say: WebhookOptions['say']): ErrorRequestHandler {
+/** Answers an error: as it says if it is expected, otherwise with 500, and the details on stderr alone. */
+function refuse(say: Say): ErrorRequestHandler {
   return (error: { status?: number; type?: string; message?: string }, _req, res, _next) => {
     const { status = 500, type = '' } = error;
     let message = BODY_ERRORS[type] ?? error.message ?? '';
     if (status === 500) {
-      say(`Unforeseen error: ${traceLine(error)}`);
-      message = 'Unforeseen error: the log of the receiver has the details';
+      say(`Unexpected error: ${traceLine(error)}`, 'error');
+      message = 'Unexpected error: the log of the receiver has the details';
     }
-    // The check of its length assumed an empty body.
     res.removeHeader('Validation-Token');
     res.locals['reason'] = message;
     res.status(status).json({ error: cutText(safeText(message), MAX_ERROR_LENGTH) });

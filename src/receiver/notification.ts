@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import { isJson } from '../contract.js';
-import { fieldsOf, textOf } from '../text.js';
+import type { WebhookEvent } from '../log/event-log.js';
+import { fieldsOf, textOf } from '../unknown.js';
 
 /** A uuid has 36 characters. Ignore longer ones: they only cost memory. */
 const MAX_UUID_LENGTH = 200;
@@ -15,19 +16,10 @@ export class Refusal extends Error {
   }
 }
 
-/** A notification: its JSON as it came, and what was read from it. */
-export interface Notification {
-  json: string;
-  event: string;
-  uuid?: string | undefined;
-  timestamp?: unknown;
-  body: unknown;
-}
-
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The notification in a request whose body is a Buffer; undefined if there is none. Throws a Refusal if it is not JSON. */
-export function readNotification(req: Request): Notification | undefined {
+export function readNotification(req: Request): WebhookEvent | undefined {
   const content: unknown = req.body;
   if (!Buffer.isBuffer(content) || content.length === 0) return undefined;
   const contentType = req.get('content-type') ?? '';
@@ -46,5 +38,7 @@ export function readNotification(req: Request): Notification | undefined {
   if (typeof event !== 'string') return undefined;
   const identity = textOf(uuid);
   const isShort = identity !== undefined && identity.length <= MAX_UUID_LENGTH;
-  return { json, event, uuid: isShort ? identity : undefined, timestamp, body };
+  // By the API description, the text of a voicemail ("VoicemailMessageEventBody").
+  const text = event.endsWith('/voicemail') ? textOf(fieldsOf(body)['subject']) : undefined;
+  return { json, event, uuid: isShort ? identity : undefined, timestamp, body, text };
 }

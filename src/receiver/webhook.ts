@@ -1,20 +1,21 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
-import { MAX_ANSWER_BYTES } from '../contract.js';
-import { cutText, safeText } from '../text.js';
-import { NotLogged, type LogEvent } from './event-log.js';
-import { readNotification, Refusal, type Notification } from './notification.js';
+import type { Request, RequestHandler, Response } from 'express';
+import { NotLogged, type LogEvent, type WebhookEvent } from '../log/event-log.js';
+import type { Say } from '../program.js';
+import { cutText, safeText } from '../show.js';
+import { readNotification, Refusal } from './notification.js';
 
-/** What Node.js adds to the headers set here: status line, Date, Connection, Keep-Alive, Content-Length, blank line. */
-const ADDED_BY_NODE_BYTES = 123;
+/** The longest Validation-Token, in characters: with the other headers the answer stays far under 1024 bytes. */
+const MAX_TOKEN_LENGTH = 500;
 const ADVICE_EVERY_MS = 60_000;
 
 export interface WebhookOptions {
-  logEvent: LogEvent;
+  log: LogEvent;
   /** What RingCentral must send with each notification; undefined takes all. */
   verificationToken: string | undefined;
-  /** Tells a person something, in one line; a faint one is there to look back at. */
-  say: (line: string, faint?: 'faint') => void;
+  say: Say;
+  /** The Validation-Tokens of handshakes that this program itself has under way: what is recognised is taken out. */
+  ownChecks?: Set<string>;
 }
 
 /**
@@ -23,68 +24,82 @@ export interface WebhookOptions {
  * Expects the body as a Buffer. Throws a Refusal if a request is neither, is not proven to come from RingCentral, or
  * could not be logged.
  */
-export function webhook({ logEvent, verificationToken, say }: WebhookOptions): RequestHandler {
-  const expected = verificationToken === undefined ? undefined : Buffer.from(verificationToken);
+export function webhook({ log, verificationToken, say, ownChecks }: WebhookOptions): RequestHandler {
+  const originOf = originCheck(verificationToken);
   const advise = refusalAdvice(say);
   return async (req, res) => {
-    const notification = readNotification(req);
-    const validationToken = req.get('validation-token');
-    const proof = req.get('verification-token');
-    if (validationToken !== undefined) echo(res, validationToken);
-    else if (!notification)
+    const origin = originOf(req);
+    const isEmpty = !Buffer.isBuffer(req.body) || req.body.length === 0;
+    if (origin === 'wrong') refuseOrigin(isEmpty ? 'handshake' : 'notification');
+    const notification = isEmpty ? undefined : readNotification(req);
+    if (notification && origin !== 'proven') refuseOrigin('notification');
+    // The guide of 2023-12 sends a Validation-Token with every notification, too.
+    if (!notification || req.get('validation-token') !== undefined) echoToken(req, res);
+    if (notification) await logNotification(notification);
+    res.setHeader('Content-Type', 'application/json').end();
+  };
+
+  function refuseOrigin(what: 'handshake' | 'notification'): never {
+    // RingCentral's handshake has no Verification-Token.
+    if (what === 'handshake') throw new Refusal(401, 'Wrong token: expected, `npm run register` tries one');
+    advise();
+    throw new Refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
+  }
+
+  function echoToken(req: Request, res: Response): void {
+    const token = req.get('validation-token');
+    if (token === undefined)
       throw new Refusal(
         400,
         'Neither a handshake (a Validation-Token header) nor a notification (a JSON object with a string "event")',
       );
-    if (notification) {
-      // The guide of 2023-12 sends the verification token as Validation-Token.
-      if (expected && !matches(proof, expected) && !matches(validationToken, expected)) {
-        advise();
-        throw new Refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
-      }
-      await log(notification);
-    } else if (expected && proof !== undefined && !matches(proof, expected))
-      // RingCentral's handshake has none.
-      throw new Refusal(401, 'Not our Verification-Token (npm run register asks this)');
-    res.setHeader('Content-Type', 'application/json').end();
-  };
+    if (token.length > MAX_TOKEN_LENGTH)
+      throw new Refusal(400, `Validation-Token is longer than ${MAX_TOKEN_LENGTH} characters`);
+    res.locals['isOwnCheck'] = ownChecks?.delete(token);
+    res.setHeader('Validation-Token', token);
+  }
 
-  async function log(notification: Notification): Promise<void> {
+  async function logNotification(notification: WebhookEvent): Promise<void> {
     try {
-      if (!(await logEvent(notification)))
-        say(`Event ${cutText(safeText(notification.uuid ?? ''), 200)} came again: logged once`);
+      const outcome = await log(notification);
+      if (outcome === 'repeated')
+        say(`Event ${cutText(safeText(notification.uuid ?? ''), 200)} came again: logged once`, 'faint');
     } catch (error) {
       if (!(error instanceof NotLogged)) throw error;
-      say(`A notification could not be logged: ${error.message}. Once that is mended: npm run catch-up`);
+      say(`A notification could not be logged: ${error.message}. \`npm run catch-up\` logs it later.`, 'error');
       throw new Refusal(503, 'The event could not be written to the log: send it again');
     }
   }
 }
 
+/** Says of a request whether the token in it is the expected one. It may come in either header, by the guide of 2023-12. */
+function originCheck(verificationToken: string | undefined): (req: Request) => 'proven' | 'unknown' | 'wrong' {
+  if (verificationToken === undefined) return () => 'proven';
+  const expected = Buffer.from(verificationToken);
+  return (req) => {
+    const given = req.get('verification-token');
+    if (matches(given, expected) || matches(req.get('validation-token'), expected)) return 'proven';
+    return given === undefined ? 'unknown' : 'wrong';
+  };
+}
+
 /** Says what to do about refused notifications: with the first one, and then at most once a minute. */
-function refusalAdvice(say: WebhookOptions['say']): () => void {
+function refusalAdvice(say: Say): () => void {
   let refused = 0;
   let next = 0;
   return () => {
     refused++;
-    if (Date.now() < next) return;
-    next = Date.now() + ADVICE_EVERY_MS;
+    // Not by the clock, which can be put back.
+    if (performance.now() < next) return;
+    next = performance.now() + ADVICE_EVERY_MS;
     const what = refused === 1 ? 'a notification' : `${refused} notifications`;
     say(
       `Refused ${what} without the right Verification-Token. If this was RingCentral, restart the receiver ` +
         '(.env may have changed since it started), then run `npm run register`.',
+      'warning',
     );
     refused = 0;
   };
-}
-
-/** Sets the header that answers a handshake. Throws a Refusal if the answer would be too long. */
-function echo(res: Response, validationToken: string): void {
-  res.setHeader('Validation-Token', validationToken);
-  const headers = Object.entries(res.getHeaders()).map(([name, value]) => `${name}: ${String(value)}\r\n`);
-  const bytes = headers.join('').length + 'Content-Type: application/json\r\n'.length + ADDED_BY_NODE_BYTES;
-  if (bytes >= MAX_ANSWER_BYTES)
-    throw new Refusal(400, `Validation-Token is too long: the answer must stay under ${MAX_ANSWER_BYTES} bytes`);
 }
 
 /** Compares in constant time: how long it takes tells nothing of the token but its length. */

@@ -1,63 +1,67 @@
-import { isRefusal, Unanswered } from '../ringcentral/errors.js';
+import { Failure } from '../errors.js';
+import type { Say } from '../program.js';
+import { hasCode, RingCentralError, Unanswered } from '../ringcentral/errors.js';
+import { refusedFilters, voicemailExtension, type Refused } from '../ringcentral/event-filters.js';
 import type { Session } from '../ringcentral/session.js';
-import { createSubscription, deleteUnlessGone, listSubscriptions } from '../ringcentral/subscriptions.js';
-import { isGivenUp, whyNotLive, type NewSubscription, type Subscription } from '../ringcentral/subscriptions.js';
-import { Failure, plural } from '../text.js';
-import { isNgrok, isSameAddress } from './ngrok.js';
+import {
+  createSubscription,
+  deleteUnlessGone,
+  isLive,
+  listSubscriptions,
+  whyNotLive,
+  type NewSubscription,
+  type Subscription,
+} from '../ringcentral/subscriptions.js';
+import { plural } from '../show.js';
+import { isSameAddress, isTunnelName } from './tunnels.js';
 
-const HOUR_MS = 3_600_000;
-const YEAR_MS = 365.25 * 24 * HOUR_MS;
+const YEAR_MS = 365.25 * 86_400_000;
 
-/** What a registration did. */
+export interface Wanted extends NewSubscription {
+  /** What if RingCentral will not deliver some of the events: 'all' fails, 'some' subscribes to the rest. */
+  need: 'all' | 'some';
+  /** Whether a subscription of another address is an earlier one of this receiver, too. */
+  isFormer?: (subscription: Subscription) => boolean;
+}
+
+/** What a registration did, and what it could not. */
 export interface Registered {
   subscription: Subscription;
+  /** The event filters that bring nothing, each with the reason. */
+  refused: Refused[];
   /** How many earlier subscriptions are gone. */
   replaced: number;
-  /** Why some are not: a message for each. */
-  notReplaced: string[];
+  /** The earlier ones that are not, each with the reason. */
+  left: Map<Subscription, string>;
+  /** The earlier ones, and those of other tunnels, that RingCentral had ended. */
+  ended: Subscription[];
   /** What to mind, although it worked. */
   warnings: string[];
 }
 
-interface RegisterOptions {
-  say: (line: string) => void;
-  /**
-   * Told, before anything is changed, that RingCentral had given up an earlier subscription, and from when on voicemails
-   * may be missing: an hour before the earliest known moment; undefined if no moment is known.
-   */
-  onGivenUp: (since: Date | undefined) => void;
-  /** Addresses that the receiver had before: subscriptions there are earlier ones, too. */
-  formerAddresses?: readonly string[];
-}
-
 /**
- * Subscribes the receiver at an address that was checked, in place of its earlier subscriptions. An earlier one is
+ * Subscribes the receiver at an address that was checked, in the place of its earlier subscriptions. An earlier one is
  * deleted only once the new one is live.
  *
  * Throws a Failure only if nothing was changed, or if an earlier one had to make room and the new one was refused then.
  */
-export async function register(
-  session: Session,
-  wanted: NewSubscription,
-  options: RegisterOptions,
-): Promise<Registered> {
-  const { say, onGivenUp, formerAddresses = [] } = options;
+export async function register(session: Session, wanted: Wanted, say: Say): Promise<Registered> {
   const isOurs = (each: Subscription) =>
-    [wanted.address, ...formerAddresses].some((address) => isSameAddress(each.address, address));
-  const before = (await listSubscriptions(session)).subscriptions.filter(isWebHook);
+    isSameAddress(each.address, wanted.address) || wanted.isFormer?.(each) === true;
+  const before = (await listSubscriptions(session)).subscriptions;
+  const now = session.now();
   const earlier = before.filter(isOurs);
-  const strays = before.filter((each) => !isOurs(each) && isNgrok(each.address));
-  const givenUp = [...earlier, ...strays].filter(isGivenUp);
-  if (givenUp.length > 0) onGivenUp(missedSince(givenUp));
-  const { subscription, madeRoom } = await createWithRoom(session, wanted, earlier, say);
-  const registered = { subscription, warnings: warningsOf(subscription, strays.length) };
+  const strays = before.filter((each) => !isOurs(each) && isTunnelName(each.address));
+  const ended = [...earlier, ...strays].filter((each) => !isLive(each, now));
+  const { subscription, refused, madeRoom } = await createWithRoom(session, wanted, earlier, say);
+  const registered = { subscription, refused, ended, warnings: warningsOf(subscription, strays.length, session.now()) };
   try {
     const { subscriptions } = await listSubscriptions(session);
     const known = new Set(earlier.map(({ id }) => id));
-    const { removed, failures } = await removeEarlier(session, subscriptions, subscription, isOurs, known);
-    return { ...registered, replaced: removed + madeRoom, notReplaced: failures.map(messageOf) };
+    const { removed, left } = await removeEarlier(session, subscriptions, subscription, isOurs, known);
+    return { ...registered, replaced: removed + madeRoom, left };
   } catch (error) {
-    return { ...registered, replaced: madeRoom, notReplaced: [messageOf(error)] };
+    return { ...registered, replaced: madeRoom, left: new Map(earlier.map((each) => [each, messageOf(error)])) };
   }
 }
 
@@ -71,101 +75,101 @@ export async function removeEarlier(
   current: Subscription,
   isOurs: (each: Subscription) => boolean,
   known: ReadonlySet<string> = new Set(),
-): Promise<{ removed: number; failures: Failure[] }> {
+): Promise<{ removed: number; left: Registered['left'] }> {
   const order = ({ creationTime, id }: Subscription) => `${creationTime} ${id}`;
   const own = all.find(({ id }) => id === current.id) ?? current;
-  const failures: Failure[] = [];
+  const left: Registered['left'] = new Map();
   let removed = 0;
-  for (const each of all.filter(isWebHook)) {
+  for (const each of all) {
     const isEarlier = order(each) < order(own) || !isSameAddress(each.address, own.address);
-    if (!known.has(each.id) && !(isOurs(each) && isEarlier)) continue;
+    if (each.id === own.id || (!known.has(each.id) && !(isOurs(each) && isEarlier))) continue;
     try {
       await deleteUnlessGone(session, each.id);
       removed++;
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      failures.push(error);
+      left.set(each, messageOf(error));
     }
   }
-  return { removed, failures };
+  return { removed, left };
 }
 
-function isWebHook({ transportType }: Subscription): boolean {
-  return transportType === 'WebHook';
-}
+type Created = { subscription: Subscription; refused: Refused[] };
 
 /** Creates the new subscription, in the place of an earlier one if there is no room for both. */
 async function createWithRoom(
   session: Session,
-  wanted: NewSubscription,
+  wanted: Wanted,
   earlier: Subscription[],
-  say: RegisterOptions['say'],
-): Promise<{ subscription: Subscription; madeRoom: 0 | 1 }> {
+  say: Say,
+): Promise<Created & { madeRoom: 0 | 1 }> {
   try {
-    return { subscription: await createLive(session, wanted, say), madeRoom: 0 };
+    return { ...(await createLive(session, wanted, say)), madeRoom: 0 };
   } catch (error) {
-    const leaving = earlier.find(isGivenUp) ?? earlier[0];
-    if (!leaving || !isRefusal(error, 'SUB-505')) throw error;
+    const leaving = earlier.find((each) => !isLive(each, session.now())) ?? earlier[0];
+    if (!leaving || !hasCode(error, 'SUB-505')) throw error;
     say('RingCentral has no room for another subscription: deleting an earlier one of this address first.');
     await deleteUnlessGone(session, leaving.id);
   }
   try {
-    return { subscription: await createLive(session, wanted, say), madeRoom: 1 };
+    return { ...(await createLive(session, wanted, say)), madeRoom: 1 };
   } catch (error) {
     if (error instanceof Unanswered) throw error;
     // Another run may have made one meanwhile.
-    const isLive = (each: Subscription) => isSameAddress(each.address, wanted.address) && !isGivenUp(each);
-    const left = await listSubscriptions(session).then(
-      ({ subscriptions }) => subscriptions.filter(isLive).length,
+    const isThere = (each: Subscription) => isSameAddress(each.address, wanted.address) && isLive(each, session.now());
+    const count = await listSubscriptions(session).then(
+      ({ subscriptions }) => subscriptions.filter(isThere).length,
       () => earlier.length - 1,
     );
-    const what = left === 0 ? 'No live subscription' : plural(left, 'live subscription');
+    const what = count === 0 ? 'No live subscription' : plural(count, 'live subscription');
     throw new Failure(
-      `${messageOf(error)}\n${what} of this address ${left > 1 ? 'are' : 'is'} left now: mend that, and run \`npm run register\` again.`,
+      `${messageOf(error)}\n${what} of this address ${count > 1 ? 'are' : 'is'} left now: mend that, and run \`npm run register\` again.`,
       { cause: error },
     );
   }
 }
 
-/** Creates a subscription. Throws a Failure if it will not bring all that was asked for, and deletes it again. */
-async function createLive(
-  session: Session,
-  wanted: NewSubscription,
-  say: RegisterOptions['say'],
-): Promise<Subscription> {
-  const subscription = await createSubscription(session, wanted, say);
-  const problem = whyNotLive(subscription, wanted.eventFilters);
-  if (problem === undefined) return subscription;
-  const stays = await deleteUnlessGone(session, subscription.id).catch((error: unknown) => `\n${messageOf(error)}`);
-  throw new Failure(`${problem}${stays ?? ''}`);
+/** Creates a subscription. Throws a Failure if it will not bring what it has to, and deletes it again. */
+async function createLive(session: Session, wanted: Wanted, say: Say): Promise<Created> {
+  const { need, ...asked } = wanted;
+  const refused: Refused[] = [];
+  for (;;) {
+    const eventFilters = asked.eventFilters.filter((filter) => !refused.some((each) => each.filter === filter));
+    let subscription: Subscription;
+    try {
+      subscription = await createSubscription(session, { ...asked, eventFilters }, say);
+    } catch (error) {
+      const named = need === 'some' ? eventFilters.filter((filter) => isNamed(filter, error)) : [];
+      if (named.length === 0 || named.length === eventFilters.length) throw error;
+      refused.push(...named.map((filter) => ({ filter, reason: messageOf(error) })));
+      continue;
+    }
+    const all = [...refused, ...refusedFilters(subscription, eventFilters)];
+    const isEnough = need === 'some' ? all.length < asked.eventFilters.length : all.length === 0;
+    const problem = whyNotLive(subscription, isEnough ? [] : all, session.now());
+    if (problem === undefined) return { subscription, refused: all };
+    const stays = await deleteUnlessGone(session, subscription.id).catch((error: unknown) => `\n${messageOf(error)}`);
+    throw new Failure(`${problem}${stays ?? ''}`);
+  }
 }
 
-function warningsOf({ expirationTime }: Subscription, strays: number): string[] {
+/** Whether a refusal names an event filter, or the extension in it. */
+function isNamed(filter: string, error: unknown): boolean {
+  if (!(error instanceof RingCentralError) || error.status === 429) return false;
+  const extension = voicemailExtension(filter) ?? '~';
+  return error.message.includes(filter) || (extension !== '~' && new RegExp(`\\b${extension}\\b`).test(error.message));
+}
+
+function warningsOf({ expirationTime }: Subscription, strays: number, now: number): string[] {
   const warnings: string[] = [];
   // NaN, if it does not say, is not enough either.
-  if (!(Date.parse(expirationTime ?? '') - Date.now() > 19 * YEAR_MS))
-    warnings.push('RingCentral granted less than the 20 years asked for: run `npm run register` before it expires.');
+  if (!(Date.parse(expirationTime ?? '') - now > 2 * YEAR_MS))
+    warnings.push('RingCentral granted less than two years: run `npm run register` again before it expires.');
   if (strays > 0)
     warnings.push(
-      `${plural(strays, 'more subscription')} ${strays === 1 ? 'leads' : 'lead'} to another ngrok address, perhaps long gone.\n` +
+      `${plural(strays, 'more subscription')} ${strays === 1 ? 'leads' : 'lead'} to another tunnel, perhaps long gone.\n` +
         'See all: npm run register -- --list. Delete: npm run register -- --delete ID...',
     );
   return warnings;
-}
-
-/** From when on voicemails may be missing: an hour before the earliest known moment; undefined if none is known. */
-export function missedSince(givenUp: Subscription[]): Date | undefined {
-  const moments = givenUp.map((each) => pastMoment(each.blacklistedAt) ?? pastMoment(each.expirationTime));
-  if (moments.every((moment) => moment === undefined)) return undefined;
-  const since = moments.map((moment) => (moment === undefined ? Date.now() - 24 * HOUR_MS : moment - HOUR_MS));
-  return new Date(Math.min(...since));
-}
-
-/** A moment in the past, in milliseconds; undefined for anything but an ISO 8601 time. */
-function pastMoment(value: unknown): number | undefined {
-  if (typeof value !== 'string' || !/^20\d\d-\d\d-\d\dT/.test(value)) return undefined;
-  const moment = Date.parse(value);
-  return moment < Date.now() ? moment : undefined;
 }
 
 function messageOf(error: unknown): string {

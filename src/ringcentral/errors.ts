@@ -1,5 +1,7 @@
 import type { RingCentralSettings } from '../settings.js';
-import { Failure, fieldsOf, itemsOf, shownText } from '../text.js';
+import { Failure } from '../errors.js';
+import { shownText } from '../show.js';
+import { fieldsOf, itemsOf } from '../unknown.js';
 
 const PAGE_OF_APP = 'on the page of your app (https://developers.ringcentral.com/console)';
 /** Also what to do about event filters that are disabled. */
@@ -7,25 +9,35 @@ export const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Rea
 /** If there is nothing better to say. */
 export const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://status.ringcentral.com';
 
+/** The settings that name whose voicemails are wanted. */
+const WATCHED = 'WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS';
+const NO_EXTENSION = `An extension in ${WATCHED} does not exist, or this user may not see it: correct it.`;
+
 /** RingCentral's error codes → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
 const ADVICE: Record<string, string> = {
-  'SUB-521': 'RingCentral cannot reach the address: it must be public, and its tunnel and `npm start` must be running.',
-  'SUB-522': 'The address must answer the handshake with 200: does it lead to POST /webhook of `npm start`?',
+  'SUB-521': 'RingCentral cannot reach the address: it must be public, and its tunnel and the receiver running.',
+  'SUB-522': 'The address must answer the handshake with 200: does it lead to POST /webhook of the receiver?',
   'SUB-524':
     'The certificate of the address is not valid. Often its intermediate certificate is missing: serve it too.',
   'SUB-520 SUB-525':
-    'The address answers the handshake, but wrongly: does it lead to `npm start`, with nothing in between?',
+    'The address answers the handshake, but wrongly: does it lead to the receiver, with nothing in between?',
   'SUB-505':
     'There is no room for another subscription: `npm run register -- --list` shows them, `-- --delete ID` makes room.',
   'SUB-507': 'The subscription has expired: `npm run register` creates a new one.',
-  'SUB-508': 'Correct WEBHOOK_EVENT_FILTERS: RingCentral does not know one of its event filters.',
-  'SUB-405': 'WEBHOOK_EVENT_FILTERS names an extension that this user may not watch: write ~ for the own one.',
-  'SUB-406 SUB-408': 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for the own one.',
+  'SUB-508': `RingCentral does not know one of the event filters: correct ${WATCHED}.`,
+  'SUB-405': `This user may not watch an extension in ${WATCHED}: leave it out, or log in as an administrator.`,
+  'SUB-406': 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for the own one.',
+  'SUB-408': NO_EXTENSION,
   'SUB-528 CMN-401': PERMISSIONS,
+  'CMN-402 CMN-404': `Only an administrator of the account may do that for another extension: log in as one, or correct ${WATCHED}.`,
+  'CMN-403 CMN-109':
+    'This extension, or the account, does not have that feature: ask the administrator of the account.',
+  'CMN-405': 'This login is not that of a user with an extension: create RINGCENTRAL_JWT as a user who has one.',
   'CMN-408': 'This user may not do that: ask the administrator of the account for the permission.',
   'OAU-112 OAU-125 OAU-250 OAU-251 unauthorized_client': `Allow the JWT auth flow ${PAGE_OF_APP}, under Auth, and set RINGCENTRAL_JWT.`,
   'OAU-105 OAU-141 OAU-142': 'This user may not log in to the app: ask the administrator of the account.',
   'OAU-147 OAU-148': 'The user is locked after failed logins: wait, or ask the administrator of the account.',
+  'OAU-136 OAU-232': 'The user who logs in is gone: create RINGCENTRAL_JWT as another user.',
   'OAU-140':
     'Check RINGCENTRAL_USERNAME, RINGCENTRAL_PASSWORD and RINGCENTRAL_EXTENSION, or better, set RINGCENTRAL_JWT.',
   'OAU-146 OAU-153 invalid_client': `Copy client id and client secret again ${PAGE_OF_APP}, and use the RINGCENTRAL_SERVER they belong to.`,
@@ -34,10 +46,11 @@ const ADVICE: Record<string, string> = {
   'OAU-213': 'The login has ended: run this again.',
 };
 
-/** The parameters of a subscription that a setting stands behind → what to do. */
+/** Parameters that a setting stands behind → what to do. */
 const PARAMETERS: Record<string, string> = {
   address: 'WEBHOOK_ADDRESS (or --address) is wrong, or RingCentral cannot reach it: is its tunnel running?',
-  eventFilters: 'Correct WEBHOOK_EVENT_FILTERS.',
+  eventFilters: `Correct ${WATCHED}.`,
+  extensionId: NO_EXTENSION,
   verificationToken: 'RingCentral takes verification tokens of at most 32 letters and digits.',
 };
 
@@ -59,17 +72,32 @@ export class RingCentralError extends Failure {
   }
 }
 
-/** RingCentral refused the login itself. A few wrong ones lock the user: do not send it again soon. */
+/** RingCentral rejected the login itself. A few wrong ones lock the user: do not send it again soon. */
 export class LoginRefused extends RingCentralError {}
 
 /** Whether something thrown is RingCentral's refusal with this code. */
-export function isRefusal(error: unknown, code: string): error is RingCentralError {
+export function hasCode(error: unknown, code: string): error is RingCentralError {
   return error instanceof RingCentralError && error.codes.includes(code);
 }
 
+/** How long RingCentral asks to wait after something thrown, in milliseconds; 0 if it does not. */
+export function retryAfterMs(error: unknown): number {
+  return error instanceof RingCentralError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+}
+
+/** Whether RingCentral refused one thing, and others may succeed. */
+export function isRefused(error: unknown): error is RingCentralError {
+  return error instanceof RingCentralError && error.status >= 400 && error.status < 500 && !isBlocked(error);
+}
+
+/** Whether RingCentral will refuse everything for now: no login, or too many requests. */
+export function isBlocked(error: unknown): error is RingCentralError {
+  return error instanceof LoginRefused || (error instanceof RingCentralError && [401, 408, 429].includes(error.status));
+}
+
 /**
- * What an answer that is not a success means. `doing` completes "RingCentral refused to …"; `secrets` are those that
- * RingCentral was sent and may repeat.
+ * What an answer that is not a success means. `doing` completes "Could not …"; `secrets` are those that RingCentral was
+ * sent and may repeat.
  */
 export function readRefusal(
   doing: string,
@@ -79,22 +107,50 @@ export function readRefusal(
   secrets: string[],
 ): RingCentralError {
   const { codes, message, parameterName, isJson } = readContent(content);
-  // Without Retry-After: 30 seconds or more (Developer Guide, "API rate limits").
-  const retryAfterSeconds = status === 429 ? Number(headers.get('retry-after')) || 60 : undefined;
+  const retryAfterSeconds = status === 429 ? readRetryAfter(headers.get('retry-after')) : undefined;
   const [code] = codes;
+  // Without a code it is the answer of a gateway, or of another program: that says nothing of the credentials.
+  const isRejected = doing === 'log in' && code !== undefined && status >= 400 && status < 500 && status !== 429;
   const form = status < 400 ? ' (a redirect)' : isJson ? '' : ' without JSON';
-  const what = code ?? `${settings.server} answered ${status}${form}`;
-  const words = message && !secrets.some((secret) => message.includes(secret)) ? ` ${message}` : '';
+  const words = secrets.some((secret) => message.includes(secret)) ? '' : message;
+  const reason = `${code ?? `${settings.server} answered ${status}${form}`} ${words}`.trim();
+  const lines = [
+    `${isRejected ? 'RingCentral rejected the login' : `Could not ${doing}`}: ${reason.replace(/\.?$/, '.')}`,
+  ];
+  const { overridden } = settings;
+  if (isRejected && overridden.length > 0)
+    lines.push(
+      `The environment sets ${overridden.join(' and ')} to another value than .env, and wins: unset that first, if .env is right.`,
+    );
+  // Another program has other codes.
+  const isSure = /^[A-Z]+-\d+$/.test(code ?? '') && status < 500;
   const next = retryAfterSeconds
     ? `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`
-    : (adviceFor(codes, parameterName, settings) ?? (code && status < 500 ? '' : TRY_AGAIN));
-  const text = `RingCentral refused to ${doing}: ${`${what}${words}`.replace(/\.?$/, '.')}${next && `\n${next}`}`;
-  const isLogin = doing === 'log in' && status >= 400 && status < 500 && status !== 429;
-  return new (isLogin ? LoginRefused : RingCentralError)(text, status, codes, parameterName, retryAfterSeconds);
+    : (adviceFor(codes, words, parameterName, settings) ?? (isSure ? undefined : TRY_AGAIN));
+  if (next) lines.push(next);
+  const Kind = isRejected ? LoginRefused : RingCentralError;
+  return new Kind(lines.join('\n'), status, codes, parameterName, retryAfterSeconds);
+}
+
+/** How long to wait, in seconds: what RingCentral asks for, from a second to an hour. */
+function readRetryAfter(value: string | null): number {
+  const seconds = Number.parseFloat(value ?? '');
+  // Without Retry-After: 30 seconds or more (Developer Guide, "API rate limits").
+  return Number.isNaN(seconds) ? 60 : Math.min(Math.max(seconds, 1), 3600);
 }
 
 /** What to do about an error; undefined if there is nothing better to say. */
-function adviceFor(codes: string[], parameterName: string, settings: RingCentralSettings): string | undefined {
+function adviceFor(
+  codes: string[],
+  message: string,
+  parameterName: string,
+  settings: RingCentralSettings,
+): string | undefined {
+  const permission = permissionIn(message);
+  if (permission && codes.includes('CMN-401'))
+    return `Add the permission "${permission}" ${PAGE_OF_APP}, under Security.`;
+  if (permission && codes.includes('CMN-408'))
+    return `This user lacks the permission "${permission}": ask the administrator of the account for it.`;
   const wrongLogin = 'jwt' in settings.login ? 'OAU-252' : 'OAU-140';
   const all = codes.includes('invalid_grant') ? [...codes, wrongLogin] : codes;
   for (const code of all) {
@@ -104,6 +160,12 @@ function adviceFor(codes: string[], parameterName: string, settings: RingCentral
   const parameter = parameterName.split('.').at(-1) ?? '';
   const isOwnToken = parameter === 'verificationToken' && settings.hasOwnToken;
   return isOwnToken ? `${PARAMETERS[parameter]} Correct WEBHOOK_VERIFICATION_TOKEN.` : PARAMETERS[parameter];
+}
+
+/** The permission in "application needs to have [ReadAccounts] permission", as RingCentral's pages have it: "Read Accounts". */
+function permissionIn(message: string): string | undefined {
+  const [, name] = /\[([A-Za-z]+)\]/.exec(message) ?? [];
+  return name === 'SubscriptionWebhook' ? 'Webhook Subscriptions' : name?.replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
 }
 
 /** What an error answer says: `{ errorCode, message, errors }`, the token endpoint's `{ error, error_description, … }`. */
@@ -117,7 +179,8 @@ function readContent(content: string) {
   const { errorCode, message, error, error_description: description, errors } = fieldsOf(body);
   const first = fieldsOf(itemsOf(errors)[0]);
   return {
-    codes: [first['errorCode'], errorCode, error].map(shownText).filter((code) => code !== undefined),
+    // A code is one word.
+    codes: [first['errorCode'], errorCode, error].flatMap((code) => shownText(code)?.match(/^[\w-]+$/) ?? []),
     message: shownText(first['message']) ?? shownText(message) ?? shownText(description) ?? '',
     parameterName: shownText(first['parameterName']) ?? '',
     isJson: body !== undefined,

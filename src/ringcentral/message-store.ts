@@ -1,53 +1,58 @@
-import { Failure, fieldsOf, itemsOf, textOf, textOrNumberOf } from '../text.js';
+import { voicemailFilter } from '../contract.js';
+import type { WebhookEvent } from '../log/event-log.js';
+import { textOf } from '../unknown.js';
+import { fieldsOf } from '../unknown.js';
+import { RingCentralError } from './errors.js';
+import { itemKey, listAll, type Item } from './list.js';
 import type { Session } from './session.js';
 
-/** The most that a page may hold (API reference, "List Messages"). */
-const PER_PAGE = 1000;
+/** A record of the message store: the fields of a notification's `body`. */
+export type Message = Item;
 
-/** A record of the message store: the fields of a notification's `body`, each of which can be missing. */
-export type Message = Record<string, unknown>;
-
-/** What a message is known by: its id, or all of it if it has none. */
-export function messageKey(message: Message): string {
-  return textOrNumberOf(message['id']) ?? JSON.stringify(message);
+/** When a message came, in milliseconds; NaN if it does not say. */
+export function messageTime(message: Message): number {
+  return Date.parse(textOf(message['creationTime']) ?? '');
 }
 
-/** When a message came, in milliseconds; 0 if it does not say. */
-export function messageTime(message: Message): number {
-  return Date.parse(textOf(message['creationTime']) ?? '') || 0;
+/** The order in which messages came. */
+export function byTime(one: Message, other: Message): number {
+  return (messageTime(one) || 0) - (messageTime(other) || 0);
+}
+
+/** A voicemail of the message store as the event that its notification would be. */
+export function eventOf(message: Message, extension: string, transcript?: string): WebhookEvent {
+  const event = voicemailFilter(extension);
+  const json = JSON.stringify({ event, transcript, body: message });
+  return { json, event, uuid: itemKey(message), body: message, text: transcript };
 }
 
 /**
- * The voicemails of an extension (`~` for the own one) since a time, each once, newest first (API reference, "List
- * Messages"). Without `dateTo`, it ends at the server's now, which is not this machine's. Throws a Failure.
+ * The voicemails of an extension since a time in milliseconds, each once (API reference, "List Messages"). Without
+ * `dateTo` it ends at the server's now. `turn` is awaited before each page.
+ *
+ * Resolves with the time of the answer by RingCentral's clock. Throws a Failure.
  */
-export async function listVoicemails(session: Session, extension: string, since: Date): Promise<Message[]> {
-  const url = `/restapi/v1.0/account/~/extension/${extension}/message-store`;
-  const found = new Map<string, Message>();
-  for (let page = 1; ; page++) {
-    const query = { messageType: 'VoiceMail', dateFrom: since.toISOString(), page, perPage: PER_PAGE };
-    const answer = fieldsOf(await session.json('list the voicemails', { method: 'GET', url, query }));
-    if (!Array.isArray(answer['records'])) throw new Failure('RingCentral answered without a list of voicemails.');
-    const before = found.size;
-    // Pages are cut anew for each request: what comes between two of them shifts the rest, and some come twice.
-    for (const message of answer['records'].map(fieldsOf)) found.set(messageKey(message), message);
-    // The totals may be left out.
-    const isLast = !fieldsOf(answer['navigation'])['nextPage'] && answer['records'].length < PER_PAGE;
-    if (isLast || found.size === before) return [...found.values()];
+export function listVoicemails(
+  session: Session,
+  extension: string,
+  since: number,
+  turn?: (page: number) => Promise<void>,
+): Promise<{ items: Message[]; time: number }> {
+  const filter = { messageType: 'VoiceMail', dateFrom: new Date(since).toISOString() };
+  return listAll(session, 'list the voicemails', storeOf(extension), filter, turn);
+}
+
+/** A voicemail as it is now; undefined if it is gone. Throws a Failure. */
+export async function readVoicemail(session: Session, extension: string, id: string): Promise<Message | undefined> {
+  try {
+    const url = `${storeOf(extension)}/${encodeURIComponent(id)}`;
+    return fieldsOf(await session.json('read a voicemail', { method: 'GET', url }));
+  } catch (error) {
+    if (error instanceof RingCentralError && error.status === 404) return undefined;
+    throw error;
   }
 }
 
-/** Where the text of a voicemail's transcription is; undefined if there is none, or not yet. */
-export function transcriptUrl(message: Message): string | undefined {
-  // CompletedPartially: RingCentral transcribes the first minute.
-  if (!textOf(message['vmTranscriptionStatus'])?.startsWith('Completed')) return undefined;
-  const attachment = itemsOf(message['attachments'])
-    .map(fieldsOf)
-    .find(({ type }) => type === 'AudioTranscription');
-  return textOf(attachment?.['uri']);
-}
-
-/** The text of a transcription. Throws a Failure. */
-export function readTranscript(session: Session, url: string): Promise<string> {
-  return session.text('read a transcript', { method: 'GET', url });
+function storeOf(extension: string): string {
+  return `/restapi/v1.0/account/~/extension/${extension}/message-store`;
 }

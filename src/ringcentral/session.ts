@@ -1,21 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { SDK } from '@ringcentral/sdk';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Failure } from '../errors.js';
 import { NoAnswer, request, type Limits } from '../request.js';
 import type { RingCentralSettings } from '../settings.js';
-import { Failure, safeText, withoutPassword } from '../text.js';
-import { readRefusal, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
+import { safeText, withoutPassword } from '../show.js';
+import { fieldsOf, textOf } from '../unknown.js';
+import { LoginRefused, readRefusal, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
+import { createSdk, ringCentralUrl } from './sdk.js';
+import { sendTwice, type Patience } from './send-twice.js';
 
-/** The longest Retry-After that is waited out, in seconds. */
-const MAX_WAIT_SECONDS = 60;
 const LOGOUT_MS = 2000;
+/** When a refused login is tried again, in milliseconds: a few wrong ones lock the user (OAU-147). */
+const LOGIN_REFUSED_MS = 3_600_000;
+/** The largest recording. */
+const MAX_DOWNLOAD_BYTES = 100 * 1024 * 1024;
 
-interface SessionOptions extends Partial<Limits> {
-  /** Tells a person something, in one line. */
-  say: (line: string) => void;
-  /** How long to wait before a GET that failed with a 5xx is sent once more, in milliseconds. */
-  pauseMs?: number;
-}
+export type SessionOptions = Partial<Limits> & Omit<Patience, 'pauseMs'> & Partial<Pick<Patience, 'pauseMs'>>;
 
 interface Call {
   method: 'GET' | 'POST' | 'DELETE';
@@ -25,62 +24,71 @@ interface Call {
   body?: object;
 }
 
+/** What is being done while a request goes through the SDK: it completes "Could not …". */
+const doingNow = new AsyncLocalStorage<string>();
+
 /**
- * A login. Everything that talks to RingCentral goes through here, one request at a time: within a time limit, with
- * errors that say what to do, and with a new login if this one has ended.
+ * Everything that talks to RingCentral goes through here: with a login when the first one needs it, within a time limit,
+ * with errors that say what to do, and with a new login if this one has ended.
  */
 export class Session {
-  readonly #sdk: SDK;
   readonly #settings: RingCentralSettings;
-  readonly #options: Required<Omit<SessionOptions, 'signal'>> & Limits;
-  /** Completes "RingCentral refused to …". */
-  #doing = '';
+  readonly #options: Limits & Patience;
+  readonly #sdk: ReturnType<typeof createSdk>;
+  #loggingIn: Promise<void> | undefined;
+  #refused: { error: LoginRefused; at: number } | undefined;
   #accessToken = '';
+  #clock: { time: number; at: number } | undefined;
+  /** The id of the user's extension; `~` until a login has told it. */
+  ownerId = '~';
 
-  private constructor(settings: RingCentralSettings, options: SessionOptions) {
-    const { server, clientId, clientSecret } = settings;
+  constructor(settings: RingCentralSettings, options: SessionOptions) {
     this.#settings = settings;
     this.#options = { timeoutMs: 15_000, pauseMs: 1000, ...options };
-    const fetch = (input: string | URL | Request) => this.#fetch(new Request(input));
-    // Sessions of one program would share their tokens under one prefix.
-    const cachePrefix = randomUUID();
-    this.#sdk = new SDK({ server, clientId, clientSecret, cachePrefix, fetch, Request, Response, Headers });
-    // The SDK would refresh a token that ends, and RingCentral issues no refresh tokens by default.
-    this.#sdk.platform().ensureLoggedIn = () => Promise.resolve(new Response());
+    this.#sdk = createSdk(settings, (sent) => this.#fetch(sent));
   }
 
-  /** Logs in, once: token requests are limited to 5 a minute. Throws a Failure. */
-  static async logIn(settings: RingCentralSettings, options: SessionOptions): Promise<Session> {
-    const session = new Session(settings, options);
-    await session.#logIn();
-    return session;
+  /** What time it is by RingCentral's clock (its Date header), in milliseconds; by this machine's if it has told none. */
+  now(): number {
+    return this.#clock ? this.#clock.time + performance.now() - this.#clock.at : Date.now();
   }
 
-  /** Sends a request. `doing` completes "RingCentral refused to …". Resolves to the parsed answer. Throws a Failure. */
+  /**
+   * Logs in, if it has not: token requests are limited to 5 a minute. A refused login is not sent again for an hour.
+   * Throws a Failure.
+   */
+  logIn(): Promise<void> {
+    if (this.#accessToken) return Promise.resolve();
+    this.#loggingIn ??= this.#logIn().finally(() => (this.#loggingIn = undefined));
+    return this.#loggingIn;
+  }
+
+  /** Sends a request. `doing` completes "Could not …". Resolves to the parsed answer. Throws a Failure. */
   async json(doing: string, call: Call): Promise<unknown> {
     const content = await this.text(doing, call);
     try {
       return JSON.parse(content);
     } catch {
-      throw this.#withoutJson();
+      throw this.#withoutJson(doing);
     }
   }
 
   /** The same, for an answer that is text, or none. */
   async text(doing: string, call: Call): Promise<string> {
-    const { server } = this.#settings;
-    const url = URL.canParse(call.url, server) ? new URL(call.url, server) : undefined;
-    // fetch() refuses a URL with a password, and the SDK takes anything but http for a path.
-    if (!url || url.username || url.password || !/^https?:$/.test(url.protocol)) throw notRingCentral(doing, call.url);
+    const url = this.#urlOf(doing, call.url);
     // A whole URL: the SDK joins server and path as text. It changes the object that it gets: each try has its own.
-    const send = () => this.#sdk.send({ ...call, url: url.href });
-    try {
-      return await (await this.#attempt(doing, send, call.method)).text();
-    } catch (error) {
-      if (!(error instanceof RingCentralError) || error.status !== 401) throw error;
-    }
-    await this.#logIn();
-    return (await this.#attempt(doing, send, call.method)).text();
+    const answer = await this.#send(doing, call.method, () => this.#sdk.send({ ...call, url }));
+    return answer.text();
+  }
+
+  /** Hands over an attachment's content, at most 100 MiB, chunk by chunk. Resolves to its content type. Throws a Failure. */
+  async download(doing: string, url: string, save: (chunk: Uint8Array) => Promise<void>): Promise<string> {
+    const href = this.#urlOf(doing, url);
+    const answer = await this.#send(doing, 'GET', () => {
+      const headers = { Authorization: `Bearer ${this.#accessToken}` };
+      return this.#fetch(new Request(href, { headers }), { save, maxBytes: MAX_DOWNLOAD_BYTES });
+    });
+    return answer.headers.get('content-type') ?? '';
   }
 
   /** Gives the session back. It ends by itself otherwise, so a failure does not matter. */
@@ -88,65 +96,81 @@ export class Session {
     this.#options.timeoutMs = Math.min(this.#options.timeoutMs, LOGOUT_MS);
     // Also if the program was told to stop.
     this.#options.signal = undefined;
-    await this.#sdk.logout().catch(() => {});
+    if (this.#accessToken) await this.#sdk.logout().catch(() => {});
   }
 
   async #logIn(): Promise<void> {
-    // The SDK parses the answer.
-    const logIn = () =>
-      this.#sdk.login({ ...this.#settings.login }).catch((error: unknown) => {
-        throw error instanceof SyntaxError ? this.#withoutJson() : error;
-      });
-    await this.#attempt('log in', logIn, 'POST');
-    this.#accessToken = (await this.#sdk.platform().auth().data()).access_token ?? '';
-    if (!this.#accessToken)
-      throw new Failure(`RingCentral did not log in: ${this.#settings.server} gave no token. ${TRY_AGAIN}`);
-  }
-
-  /** Sends, and once more if RingCentral asks for a short wait, or if a GET meets a 5xx. */
-  async #attempt(doing: string, send: () => Promise<Response>, method: Call['method']): Promise<Response> {
-    const { say, signal, pauseMs } = this.#options;
-    this.#doing = doing;
+    if (this.#refused && performance.now() - this.#refused.at < LOGIN_REFUSED_MS) throw this.#refused.error;
     try {
-      return await send();
+      await this.#attempt('log in', 'POST', () => this.#sdk.login({ ...this.#settings.login }));
     } catch (error) {
-      if (!(error instanceof RingCentralError)) throw error;
-      const { status, retryAfterSeconds: seconds = Infinity } = error;
-      const isPassing = method === 'GET' && status >= 500;
-      if (!isPassing && seconds > MAX_WAIT_SECONDS) throw error;
-      if (!isPassing) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
-      await sleep(isPassing ? pauseMs : seconds * 1000, undefined, signal && { signal });
-      return await send();
+      if (error instanceof LoginRefused) this.#refused = { error, at: performance.now() };
+      // The SDK parses the answer.
+      throw error instanceof Failure ? error : this.#withoutJson('log in');
     }
+    const { access_token: token, owner_id: owner } = fieldsOf(await this.#sdk.platform().auth().data());
+    // What no header can hold is no token, and must not be printed by who would refuse it.
+    if (!/^[\x21-\x7e]+$/.test(textOf(token) ?? ''))
+      throw new Unanswered(`Could not log in: ${this.#settings.server} gave no token. ${TRY_AGAIN}`);
+    this.#accessToken = textOf(token) ?? '';
+    this.ownerId = /^\d+$/.test(textOf(owner) ?? '') ? String(owner) : '~';
   }
 
-  /** What the SDK sends with. It throws what is not a success: the SDK would repeat what was answered 401. */
-  async #fetch(sent: Request): Promise<Response> {
+  /** Sends with a login, and once more with a new one if this one has ended. */
+  async #send(doing: string, method: Call['method'], send: () => Promise<Response>): Promise<Response> {
+    await this.logIn();
+    const token = this.#accessToken;
+    try {
+      return await this.#attempt(doing, method, send);
+    } catch (error) {
+      if (!(error instanceof RingCentralError) || error.status !== 401) throw error;
+    }
+    // Another request may have logged in meanwhile.
+    if (this.#accessToken === token) this.#accessToken = '';
+    await this.logIn();
+    return this.#attempt(doing, method, send);
+  }
+
+  #attempt(doing: string, method: Call['method'], send: () => Promise<Response>): Promise<Response> {
+    return sendTwice(method, () => doingNow.run(doing, send), this.#options);
+  }
+
+  /** What the SDK sends with. It throws what is not a success: the SDK repeats what has a `response` of 401. */
+  async #fetch(sent: Request, limits: Partial<Limits> = {}): Promise<Response> {
     const { server, clientSecret, verificationToken, login } = this.#settings;
-    // Whatever address a record holds: the access token goes to RingCentral alone.
-    if (!isRingCentral(sent.url, server)) throw notRingCentral(this.#doing, sent.url);
-    const response = await request(sent, this.#options).catch((error: unknown) => {
+    const doing = doingNow.getStore() ?? '';
+    const response = await request(sent, { ...this.#options, ...limits }).catch((error: unknown) => {
       if (!(error instanceof NoAnswer)) throw error;
-      const reason = `${server}: ${error.withProxyHint}. Check RINGCENTRAL_SERVER and the network.`;
-      throw new Unanswered(`RingCentral did not ${this.#doing}: ${reason}`);
+      // The next one may be shorter.
+      if (error.code === 'TOO_LARGE') throw new Failure(`Could not ${doing}: RingCentral sent ${error.message}.`);
+      const why = `${server} did not answer (${error.withProxyHint}). Check RINGCENTRAL_SERVER and the network.`;
+      throw new Unanswered(`Could not ${doing}: ${why}`);
     });
+    const time = Date.parse(response.headers.get('date') ?? '');
+    if (time) this.#clock = { time, at: performance.now() };
     if (response.ok) return response;
     const secrets = [clientSecret, verificationToken, 'jwt' in login ? login.jwt : login.password, this.#accessToken];
-    throw readRefusal(this.#doing, response, await response.text(), this.#settings, secrets.filter(Boolean));
+    throw readRefusal(doing, response, await response.text(), this.#settings, secrets.filter(Boolean));
   }
 
-  #withoutJson(): Failure {
-    return new Unanswered(
-      `RingCentral did not ${this.#doing}: ${this.#settings.server} answered without JSON. ${TRY_AGAIN}`,
-    );
+  #withoutJson(doing: string): Failure {
+    return new Unanswered(`Could not ${doing}: ${this.#settings.server} answered without JSON. ${TRY_AGAIN}`);
+  }
+
+  #urlOf(doing: string, given: string): string {
+    const url = ringCentralUrl(given, this.#settings.server);
+    if (url !== undefined) return url;
+    throw new Failure(`Could not ${doing}: ${safeText(withoutPassword(given))} is not RingCentral.`);
   }
 }
 
-function notRingCentral(doing: string, url: string): Failure {
-  return new Failure(`RingCentral did not ${doing}: ${safeText(withoutPassword(url))} is not RingCentral.`);
-}
-
-function isRingCentral(url: string, server: string): boolean {
-  const { origin, protocol, hostname } = new URL(url);
-  return origin === server || (protocol === 'https:' && /\.ringcentral\.(com|biz)$/.test(hostname));
+/** Logs in, does the work, and gives the session back at the end. Throws a Failure. */
+export async function withSession(
+  settings: RingCentralSettings,
+  options: SessionOptions,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const session = new Session(settings, options);
+  await session.logIn();
+  await work(session).finally(() => session.logOut());
 }

@@ -1,7 +1,11 @@
 import type CreateWebhookSubscriptionRequest from '@rc-ex/core/definitions/CreateWebhookSubscriptionRequest';
 import type SubscriptionInfo from '@rc-ex/core/definitions/SubscriptionInfo';
-import { Failure, fieldsOf, itemsOf, shownText, textOf } from '../text.js';
-import { isRefusal, PERMISSIONS, RingCentralError, Unanswered } from './errors.js';
+import { Failure } from '../errors.js';
+import { plural, shownText } from '../show.js';
+import { fieldsOf, itemsOf, textOf } from '../unknown.js';
+import type { Refused } from './event-filters.js';
+import { hasCode, PERMISSIONS, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
+import type { Say } from '../program.js';
 import type { Session } from './session.js';
 
 /**
@@ -11,6 +15,7 @@ import type { Session } from './session.js';
 const LONGEST_SECONDS = 630_720_000;
 const SHORTER_SECONDS = 315_360_000;
 
+const HOUR_MS = 3_600_000;
 const PATH = '/restapi/v1.0/subscription';
 
 /** What there is to know of a subscription. Any field of RingCentral's description can be missing. */
@@ -23,7 +28,7 @@ export interface Subscription {
   blacklistReason: string | undefined;
   eventFilters: string[];
   /** Event filters that bring nothing, each with the reason. */
-  disabledFilters: { filter: string; reason: string }[];
+  disabledFilters: Refused[];
   creationTime: string;
   expirationTime: string | undefined;
   /** "WebHook", "WebSocket", … */
@@ -39,10 +44,18 @@ export interface NewSubscription {
   verificationToken: string;
 }
 
-/** All subscriptions of this user and app, of every transport, and the list as it came. Throws a Failure. */
-export async function listSubscriptions(session: Session): Promise<{ subscriptions: Subscription[]; raw: unknown }> {
-  const raw = await session.json('list the subscriptions', { method: 'GET', url: PATH });
-  return { subscriptions: itemsOf(fieldsOf(raw)['records']).map(readSubscription), raw };
+/**
+ * The WebHook subscriptions of this user and app, those of every transport, and the list as it came. Throws a Failure, also
+ * for an answer without a list.
+ */
+export async function listSubscriptions(session: Session) {
+  const doing = 'list the subscriptions';
+  const raw = await session.json(doing, { method: 'GET', url: PATH });
+  const { records } = fieldsOf(raw);
+  if (!Array.isArray(records))
+    throw new Unanswered(`Could not ${doing}: RingCentral answered without a list. ${TRY_AGAIN}`);
+  const all = records.map(readSubscription);
+  return { subscriptions: all.filter(({ transportType }) => transportType === 'WebHook'), all, raw };
 }
 
 /**
@@ -53,7 +66,7 @@ export async function listSubscriptions(session: Session): Promise<{ subscriptio
 export async function createSubscription(
   session: Session,
   { eventFilters, address, verificationToken }: NewSubscription,
-  say: (line: string) => void,
+  say: Say,
 ): Promise<Subscription> {
   const create = async (expiresIn: number) => {
     const deliveryMode = { transportType: 'WebHook', address, verificationToken } as const;
@@ -65,7 +78,7 @@ export async function createSubscription(
   };
   try {
     return await create(LONGEST_SECONDS).catch((error: unknown) => {
-      if (!isRefusal(error, 'CMN-101') || error.parameterName !== 'expiresIn') throw error;
+      if (!hasCode(error, 'CMN-101') || error.parameterName !== 'expiresIn') throw error;
       say('RingCentral refused a subscription of 20 years: asking for 10.');
       return create(SHORTER_SECONDS);
     });
@@ -88,52 +101,40 @@ export async function deleteUnlessGone(session: Session, id: string): Promise<vo
     await deleteSubscription(session, id);
   } catch (error) {
     const isGone = error instanceof RingCentralError && error.status === 404;
-    if (!isGone && !isRefusal(error, 'SUB-507') && !isRefusal(error, 'CMN-102')) throw error;
+    if (!isGone && !hasCode(error, 'SUB-507') && !hasCode(error, 'CMN-102')) throw error;
   }
+}
+
+/** Why a subscription is not live, or not good enough for want of some filters, and what to do; undefined if it is. */
+export function whyNotLive(subscription: Subscription, refused: Refused[], now: number): string | undefined {
+  const [first] = refused;
+  if (first) {
+    const filters = refused.map(({ filter }) => filter).join(', ');
+    return `RingCentral will send nothing for ${filters}: ${first.reason}\n${PERMISSIONS} Then run this again.`;
+  }
+  if (isLive(subscription, now)) return undefined;
+  return `The subscription is ${subscription.status === 'Active' ? 'expired' : subscription.status || 'without a status'}: run this again.`;
+}
+
+/** Whether RingCentral sends something for a subscription: it is neither blacklisted, nor suspended, nor expired. */
+export function isLive({ status, expirationTime }: Subscription, now: number): boolean {
+  return status === 'Active' && !(Date.parse(expirationTime ?? '') < now);
 }
 
 /**
- * Why a subscription will not bring all events that were asked for, and what to do; undefined if it will. RingCentral
- * answers 200 to a creation even if some, or all, of them will not come.
+ * Since when voicemails may be missing, by subscriptions that RingCentral ended, in milliseconds: an hour before the
+ * earliest moment; for one without a moment, a day ago.
  */
-export function whyNotLive(subscription: Subscription, asked: string[]): string | undefined {
-  const { status, disabledFilters, eventFilters } = subscription;
-  const [disabled] = disabledFilters;
-  if (disabled) {
-    const filters = disabledFilters.map(({ filter }) => filter).join(', ');
-    return `RingCentral will send nothing for ${filters}: ${disabled.reason}\n${PERMISSIONS} Then run this again.`;
-  }
-  const missing = missingFilters(eventFilters, asked);
-  if (missing.length > 0) return `RingCentral left out ${missing.join(', ')}: correct WEBHOOK_EVENT_FILTERS.`;
-  if (isExpired(subscription)) return 'The subscription has expired: run this again.';
-  return status === 'Active' ? undefined : `The subscription is ${status || 'without a status'}: run this again.`;
+export function missedSince(ended: Subscription[], now: number): number {
+  const moments = ended.map((each) => pastMoment(each.blacklistedAt, now) ?? pastMoment(each.expirationTime, now));
+  return Math.min(...moments.map((moment) => (moment === undefined ? now - 24 * HOUR_MS : moment - HOUR_MS)));
 }
 
-/** Whether RingCentral sends nothing for a subscription any more: it is blacklisted, suspended or expired. */
-export function isGivenUp(subscription: Subscription): boolean {
-  return subscription.status !== 'Active' || isExpired(subscription);
-}
-
-/** Whether its time is over, whatever its status says. */
-function isExpired({ expirationTime }: Subscription): boolean {
-  return Date.parse(expirationTime ?? '') < Date.now();
-}
-
-/** RingCentral lists ids in place of `~`. So a `~` stands for any id, but each listed filter for one that was asked for. */
-function missingFilters(listed: string[], asked: string[]): string[] {
-  const left = [...listed];
-  const tildes = (filter: string) => filter.split('/~').length;
-  const sorted = [...asked].sort((one, other) => tildes(one) - tildes(other));
-  return sorted.filter((filter) => {
-    const found = left.findIndex((each) => isFilter(each, filter));
-    if (found >= 0) left.splice(found, 1);
-    return found < 0;
-  });
-}
-
-function isFilter(listed: string, asked: string): boolean {
-  const [given, wanted] = [listed.split('/'), asked.split('/')];
-  return given.length === wanted.length && wanted.every((part, i) => part === '~' || part === given[i]);
+/** A moment in the past, in milliseconds; undefined for anything but an ISO 8601 time. */
+function pastMoment(value: unknown, now: number): number | undefined {
+  if (typeof value !== 'string' || !/^20\d\d-\d\d-\d\dT/.test(value)) return undefined;
+  const moment = Date.parse(value);
+  return moment < now ? moment : undefined;
 }
 
 function readSubscription(raw: unknown): Subscription {
@@ -159,4 +160,16 @@ function readSubscription(raw: unknown): Subscription {
     address: textOf(address) ?? '',
     raw,
   };
+}
+
+/** When a subscription expires: "2046-11-20 (in 20 years)", or "unknown". `now` is RingCentral's time. */
+export function shownExpiry({ creationTime, expirationTime = '' }: Subscription, now: number): string {
+  const daysUntil = (from: number) => (Date.parse(expirationTime) - from) / 86_400_000;
+  const days = daysUntil(now);
+  if (Number.isNaN(days)) return 'unknown';
+  const years = Math.round(days / 365.25);
+  const left = days < 2 * 365.25 ? plural(Math.round(days), 'day') : `${years} years`;
+  const granted = daysUntil(Date.parse(creationTime)) / 365.25;
+  const most = years >= 2 && granted < 19 ? ', the most that RingCentral grants' : '';
+  return `${expirationTime.slice(0, 10)} (${days < 0 ? 'expired' : `in ${left}${most}`})`;
 }

@@ -1,10 +1,12 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startNgrokAgent, tunnel } from '../../scripts/stand-in/ngrok-agent.js';
-import { apiError, CREDENTIALS } from '../../scripts/stand-in/platform.js';
+import { startNgrokAgent, tunnel } from '../../scripts/fake/ngrok-agent.js';
+import { ACCOUNT_ID, apiError, CREDENTIALS, EXTENSION_ID } from '../../scripts/fake/platform.js';
+import { voicemailFilter } from '../../src/contract.js';
 import { closeAll, startPlatform, startReceiver } from '../support/in-process.js';
 import { endPrograms, runProgram, type Result } from '../support/programs.js';
-import { earlier, FILTER, SUBSCRIPTIONS } from '../support/ringcentral.js';
+import { DEAD, earlier, FILTER, SUBSCRIPTIONS } from '../support/ringcentral.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const NEXT = 'Call the number, leave a voicemail, and watch the receiver.';
@@ -27,7 +29,8 @@ it('finds the address through ngrok, subscribes for 20 years, and says what come
   const { platform, receiver } = await start();
   const agent = await startNgrokAgent({ tunnels: [tunnel(receiver.url, `localhost:${receiver.port}`)] });
   const folder = temporaryFolder();
-  const settings = { ...CREDENTIALS, RINGCENTRAL_SERVER: platform.url, NGROK_API_URL: agent.url, PORT: receiver.port };
+  const agents = { NGROK_API_URL: agent.url, CLOUDFLARED_API_URL: DEAD };
+  const settings = { ...CREDENTIALS, ...agents, RINGCENTRAL_SERVER: platform.url, PORT: receiver.port };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(folder, '.env'), lines.join(''));
   const { status, stdout, stderr } = await runProgram('scripts/register', [], {}, folder).finally(agent.close);
@@ -39,9 +42,11 @@ it('finds the address through ngrok, subscribes for 20 years, and says what come
     `Found ngrok: ${receiver.url} → localhost:${receiver.port}\n` +
       `Checked ${receiver.address}: answers in n ms and knows our token\n${NEXT}\n`,
   );
-  expect([status, platform.sessions]).toEqual([0, 0]);
+  expect(status).toBe(0);
+  expect(platform.sessions).toBe(0);
   const { deliveries } = await platform.leaveVoicemail();
-  expect([deliveries, receiver.events.length]).toEqual([[{ subscriptionId: id, status: 200, accepted: true }], 1]);
+  expect(deliveries).toEqual([{ subscriptionId: id, status: 200, accepted: true }]);
+  expect(receiver.events).toHaveLength(1);
 });
 
 it('replaces earlier subscriptions, and says from when on to catch up: with --json, the subscription alone on stdout', async () => {
@@ -49,9 +54,59 @@ it('replaces earlier subscriptions, and says from when on to catch up: with --js
   const blacklistedData = { blacklistedAt: '2026-03-01T23:00:00.000Z', reason: 'I/O error' };
   platform.subscriptions = [earlier(receiver.address, { status: 'Blacklisted', blacklistedData })];
   const { status, stdout, stderr } = await register(['--json']);
-  expect([status, stdout]).toEqual([0, `${JSON.stringify(platform.subscriptions[0])}\n`]);
+  expect(status).toBe(0);
+  expect(stdout).toBe(`${JSON.stringify(platform.subscriptions[0])}\n`);
   expect(stderr).toContain('npm run catch-up -- --since 2026-03-01T22:00:00Z\n');
   expect(stderr).toContain(NEXT);
+});
+
+it('says that it is for less than 20 years, and warns only of what ends within two', async () => {
+  const { platform, register } = await start();
+  platform.maxExpiresIn = { seconds: 315_360_000, over: 'clip' };
+  const ordinary = await register();
+  expect(ordinary.stdout).toMatch(
+    /\n {2}expires {2}20\d\d-\d\d-\d\d \(in 10 years, the most that RingCentral grants\)\n/,
+  );
+  expect(ordinary.stderr).not.toMatch('granted less');
+  platform.maxExpiresIn = { seconds: 604_800, over: 'clip' };
+  const short = await register();
+  expect(short.stdout).toMatch(/ \(in 7 days\)\n/);
+  expect(short.stderr).toMatch('RingCentral granted less than two years: run `npm run register` again');
+});
+
+describe('WEBHOOK_EXTENSIONS', () => {
+  const [COLLEAGUE, QUEUE] = [String(Number(EXTENSION_ID) + 1), String(Number(EXTENSION_ID) + 3)];
+  const all = [EXTENSION_ID, COLLEAGUE, QUEUE].map(voicemailFilter);
+  const withIds = (filters: string[]) => filters.map((filter) => filter.replace('~', ACCOUNT_ID));
+
+  it.each(['disabled', 'SUB-405'] as const)(
+    'with all: what will not come is named, and the rest is there: %s',
+    async (how) => {
+      const { platform, register } = await start();
+      platform.refusedFilters.set(COLLEAGUE, how);
+      const { status, stdout, stderr } = await register([], { WEBHOOK_EXTENSIONS: 'all' });
+      expect(status).toBe(0);
+      expect(stdout).toMatch(`Subscribed to ${all[0]}, ${all[2]}\n`);
+      expect(stderr).toContain(`\nRingCentral will send nothing for ${all[1]} (ext. 102, Charles Babbage): `);
+      expect(platform.subscriptions).toMatchObject([{ eventFilters: withIds([all[0] ?? '', all[2] ?? '']) }]);
+    },
+  );
+
+  it.each<[string, string, RegExp]>([
+    ['does not exist', '101,103', /\nThere is no extension 103; the nearest: ext\. 102, Charles Babbage; /],
+    ['is disabled', '101,104', /\next\. 104, Luigi Menabrea is not enabled \(Disabled\)\.\n/],
+    ['will not come', '101,102', /will send nothing for \S+63\/voicemail: .*permission/],
+  ])('by number: one that %s fails the run, and nothing is changed', async (_, WEBHOOK_EXTENSIONS, said) => {
+    const { platform, receiver, register } = await start();
+    const before = [earlier(receiver.address)];
+    platform.subscriptions = [...before];
+    platform.refusedFilters.set(COLLEAGUE, 'disabled');
+    const { status, stdout, stderr } = await register([], { WEBHOOK_EXTENSIONS });
+    expect(status).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(said);
+    expect(platform.subscriptions).toEqual(before);
+  });
 });
 
 it('ends with 1 if an earlier one could not be deleted, and the next run deletes it', async () => {
@@ -59,7 +114,8 @@ it('ends with 1 if an earlier one could not be deleted, and the next run deletes
   platform.subscriptions = [earlier(receiver.address, { id: 'old' })];
   platform.fail('DELETE', /subscription/, apiError(500, 'CMN-201', 'Service Temporary Unavailable'), 1);
   const { status, stdout, stderr } = await register();
-  expect([status, stdout]).toEqual([1, expect.stringContaining('Subscribed to ')]);
+  expect(status).toBe(1);
+  expect(stdout).toContain('Subscribed to ');
   expect(stderr).toMatch(/delete subscription old: CMN-201 .*\n(.*\n)?The new one works; run this again .*\n$/);
   expect((await register()).stdout).toMatch(/\n {2}replaces 2 earlier subscriptions of this address\n$/);
   expect(platform.subscriptions).toHaveLength(1);
@@ -68,30 +124,42 @@ it('ends with 1 if an earlier one could not be deleted, and the next run deletes
 it('lists what there is, and deletes what it is told to', async () => {
   const { platform, receiver, register } = await start();
   const blacklistedData = { blacklistedAt: '2026-03-01T23:00:00.000Z', reason: '\u001b[2JRead timed out' };
+  const ids = [EXTENSION_ID, '404'];
+  const others = {
+    eventFilters: ids.map(voicemailFilter),
+    disabledFilters: [{ filter: voicemailFilter(EXTENSION_ID), reason: 'CMN-408' }],
+    expirationTime: '2046-01-02T03:04:05.000Z',
+  };
   platform.subscriptions = [
     earlier(receiver.address, { id: 'one' }),
-    earlier('https://hook.example.com/', { id: 'two', status: 'Blacklisted', blacklistedData }),
+    earlier('https://hook.example.com/', { id: 'two', status: 'Blacklisted', blacklistedData, ...others }),
     earlier('', { id: 'three', status: 'Suspended', deliveryMode: { transportType: 'WebSocket' } }),
     earlier('https://4f1c.ngrok-free.app/', { id: 'four', expirationTime: '2026-01-02T03:04:05.000Z' }),
-    earlier('https://$(id).example.com/', { id: 'five', status: 'Suspended' }),
+    earlier('https://$(id).example.com/', {
+      id: 'five',
+      status: 'Suspended',
+      expirationTime: '2026-01-02T03:04:05.000Z',
+    }),
   ];
   const list = await register(['--list']);
-  expect([list.status, list.stderr]).toEqual([0, '']);
-  expect(list.stdout.replaceAll(/\(in \d+ years\)/g, '(in n years)')).toBe(`one  (this receiver)
+  expect(list).toMatchObject({ status: 0, stderr: '' });
+  expect(list.stdout.replaceAll(/\(in \d+ years/g, '(in n years')).toBe(`one  (this receiver)
   state    Active
-  expires  2040-01-02 (in n years)
+  expires  2040-01-02 (in n years, the most that RingCentral grants)
   filter   ${FILTER}
   address  ${receiver.address}
 two
   state    Blacklisted since 2026-03-01T23:00:00.000Z: \\u001b[2JRead timed out
-  expires  2040-01-02 (in n years)
-  filter   ${FILTER}
+  expires  2046-01-02 (in n years)
+  filter   ${voicemailFilter(EXTENSION_ID)} (ext. 101, Ada Byron)
+  filter   ${voicemailFilter('404')}
+  disabled ${voicemailFilter(EXTENSION_ID)} (ext. 101, Ada Byron): CMN-408
   address  https://hook.example.com/
   to mend  npm run register -- --address "https://hook.example.com/"
            npm run catch-up -- --since 2026-03-01T22:00:00Z
 three
   state    Suspended
-  expires  2040-01-02 (in n years)
+  expires  2040-01-02 (in n years, the most that RingCentral grants)
   filter   ${FILTER}
   address  WebSocket
 four
@@ -103,17 +171,19 @@ four
            npm run catch-up -- --since 2026-01-02T02:04:05Z
 five
   state    Suspended
-  expires  2040-01-02 (in n years)
+  expires  2026-01-02 (expired)
   filter   ${FILTER}
   address  https://$(id).example.com/
   to mend  npm run register -- --address URL
-           npm run catch-up -- --since 24h
+           npm run catch-up -- --since 2026-01-02T02:04:05Z
 `);
+  platform.fail('GET', /extension$/, apiError(403, 'CMN-401', '[ReadAccounts]'));
+  expect((await register(['--list'])).stdout).toBe(list.stdout.replaceAll(' (ext. 101, Ada Byron)', ''));
   const records = [...platform.subscriptions];
   const raw = await register(['--list', '--json']);
   expect(JSON.parse(raw.stdout)).toMatchObject({ records });
   const deleted = await register(['--delete', 'one', 'no/such', 'two']);
-  expect([deleted.status, deleted.stdout]).toEqual([1, 'Deleted one\nDeleted two\n']);
+  expect(deleted).toMatchObject({ status: 1, stdout: 'Deleted one\nDeleted two\n' });
   expect(deleted.stderr).toMatch(/delete subscription no\/such: CMN-102 .*\nNot deleted: 1 of 3\. .*--list\n$/);
   expect(platform.subscriptions.map(({ id }) => id)).toEqual(['three', 'four', 'five']);
 });
@@ -125,66 +195,40 @@ it('does not try the address with --no-check, and warns of plain http', async ()
     status: 200,
     body: earlier(address, { expirationTime: '2090-01-02T03:04:05.000Z' }),
   });
-  const { status, stderr } = await register(['--no-check', '--address', 'http://hook.example.com']);
-  expect([status, stderr]).toEqual([
-    0,
-    `${address} is not https: on the way, anyone can read the voicemails.\n${NEXT}\n`,
-  ]);
+  const stderr = `${address} is not https: on the way, anyone can read the voicemails.\n${NEXT}\n`;
+  const result = await register(['--no-check', '--address', 'http://hook.example.com']);
+  expect(result).toMatchObject({ status: 0, stderr });
 });
 
-it('answers a wrong command line with what is wrong, the usage and exit status 2, and sends nothing', async () => {
+it.each<[string[], Record<string, string>, RegExp]>([
+  [['--nonsense'], {}, /^Unknown option '--nonsense'\n/],
+  [['word'], {}, /^Unexpected "word"\n/],
+  [['--address'], {}, /^Option '--address <value>' argument missing\n/],
+  [['--delete'], {}, /^--delete takes the ids of subscriptions\n/],
+  [['--list', '--address', 'https://hook.example.com'], {}, /^--address does not go with --list\n/],
+  [['--delete', 'a', '--json'], {}, /^--json does not go with --delete\n/],
+  [[], { npm_config_list: 'true' }, /^npm kept --list for itself .*`node dist\/scripts\/register\.js`/],
+  [[], { npm_config_json: 'true' }, /^npm kept --json for itself/],
+  [[], { npm_config_check: '' }, /^npm kept --no-check for itself/],
+  [['a'], { npm_config_delete: 'true' }, /^npm kept --delete for itself/],
+  // Of another program.
+  [['7d'], { npm_config_since: 'true' }, /^npm kept --since for itself/],
+])('answers %j %j with what is wrong, how to get the usage, and exit status 2', async (args, env, said) => {
   const { platform, register } = await start();
-  const wrong: [string[], string][] = [
-    [['--nonsense'], "Unknown option '--nonsense'"],
-    [['surplus'], 'Unexpected "surplus"'],
-    [['--address'], "Option '--address <value>' argument missing"],
-    [['--delete'], '--delete takes the ids of subscriptions'],
-    [['--list', '--address', 'https://hook.example.com'], '--address does not go with --list'],
-    [['--delete', 'a', '--json'], '--json does not go with --delete'],
-  ];
-  const ended = await Promise.all(wrong.map(([args]) => register(args)));
-  for (const [i, { status, stdout, stderr }] of ended.entries()) {
-    expect([status, stdout, stderr.split('\n\n')[0]]).toEqual([2, '', wrong[i]?.[1]]);
-    expect(stderr).toMatch(/\n\nUsage: npm run register \[-- OPTIONS\]\n/);
-  }
+  const { status, stdout, stderr } = await register(args, env);
+  expect(status).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(said);
+  expect(stderr).toMatch(/^.*\nUsage: npm run register -- --help\n$/);
   expect(platform.requests).toEqual([]);
 });
 
-it('notices each option that npm kept for itself, and says what works in every shell', async () => {
-  const { platform, register } = await start();
-  const kept: [Record<string, string>, string[], string, string][] = [
-    [{ npm_config_list: 'true' }, [], '--list', '--list'],
-    [{ npm_config_json: 'true' }, [], '--json', '--json'],
-    [{ npm_config_check: '' }, [], '--no-check', '--no-check'],
-    [{ npm_config_address: 'true' }, ['https://a.example/x'], '--address', '--address https://a.example/x'],
-    [{ npm_config_delete: 'true' }, ['a', 'b'], '--delete', '--delete a b'],
-    // Of another program.
-    [{ npm_config_since: 'true' }, ['7d'], '--since', '--since 7d'],
-  ];
-  const ended = await Promise.all(kept.map(([env, args]) => register(args, env)));
-  for (const [i, { status, stdout, stderr }] of ended.entries()) {
-    expect([status, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(new RegExp(`^npm kept ${kept[i]?.[2]} for itself`));
-    expect(stderr).toContain(`\nnode dist/scripts/register.js ${kept[i]?.[3]}\n`);
-  }
-  expect(platform.requests).toEqual([]);
-});
-
-it('explains what is missing, and nothing else: with .env.example to copy only if there is no .env', async () => {
+it('explains what is missing, where to get it and where to set it', async () => {
   const folder = temporaryFolder();
-  const [none, one] = await Promise.all([
-    runProgram('scripts/register', [], {}, folder),
-    runProgram('scripts/register', [], { ...CREDENTIALS, RINGCENTRAL_JWT: '' }, folder),
-  ]);
-  expect([none.status, none.stdout]).toEqual([1, '']);
+  const { status, stdout, stderr } = await runProgram('scripts/register', [], {}, folder);
+  expect(status).toBe(1);
+  expect(stdout).toBe('');
   const all = 'RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT';
-  const env = join(folder, '.env');
-  expect(none.stderr).toMatch(`Not set: ${all}. There is no ${env}: copy .env.example`);
-  expect(none.stderr).toMatch(/\nThe page of your app .*\/new-app\?\S+\nThe JWT is yours: .*\n$/);
-  expect(one.stderr).toMatch(/^Not set: RINGCENTRAL_JWT\. .*\nThe JWT is yours: .*\n$/);
-  writeFileSync(env, 'RINGCENTRAL_CLIENT_ID=x\n');
-  const { stderr } = await runProgram('scripts/register', [], {}, folder);
-  expect(stderr.split('\n')[0]).toBe(
-    `Not set: RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT. Go to ${env}, and fill it in.`,
-  );
+  expect(stderr).toMatch(`Not set: ${all}. There is no ${join(folder, '.env')}: `);
+  expect(stderr).toMatch(/\nThe page of your app .*\/new-app\?\S+\nThe JWT is yours: .*\n$/);
 });

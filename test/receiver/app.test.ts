@@ -1,6 +1,7 @@
+import { describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { close, listen } from '../../scripts/stand-in/local-server.js';
+import { close, listen } from '../../scripts/fake/local-server.js';
 import { testApp } from '../support/app.js';
 import { notification } from '../support/notification.js';
 import { exchange, request } from '../support/raw.js';
@@ -30,7 +31,7 @@ describe('a body', () => {
     const { post } = testApp();
     expect((await post(fill(102_400))).status).toBe(200);
     const tooLarge = await post(fill(102_401));
-    expect([tooLarge.status, tooLarge.body]).toEqual([413, { error: expect.stringMatching(/100 KiB/) }]);
+    expect(tooLarge).toMatchObject({ status: 413, body: { error: expect.stringMatching(/100 KiB/) } });
   });
 
   it('that is too large by its Content-Length is refused before it is sent', async () => {
@@ -48,7 +49,7 @@ describe('a body', () => {
   ])('is refused if it is %s', async (_, body, encoding, status) => {
     const { postBytes, events } = testApp();
     const answer = await postBytes(body, { 'Content-Encoding': encoding });
-    expect([answer.status, answer.body]).toEqual([status, { error: expect.any(String) }]);
+    expect(answer).toMatchObject({ status, body: { error: expect.any(String) } });
     expect(events).toEqual([]);
   });
 });
@@ -71,7 +72,7 @@ describe('a refusal', () => {
 
   it.each(['get', 'head', 'put', 'patch', 'delete'] as const)('is 405 at %s /webhook', async (method) => {
     const answer = await testApp().send()[method]('/webhook');
-    expect([answer.status, answer.headers['allow']]).toEqual([405, 'POST']);
+    expect(answer).toMatchObject({ status: 405, headers: { allow: 'POST' } });
     if (method !== 'head') expect(answer.body.error).toMatch(/POST/);
   });
 
@@ -103,17 +104,17 @@ describe('a refusal', () => {
     expect(events).toEqual([EVENT]);
   });
 
-  it('is 500 without details for an error that nobody foresaw, and the next request is served', async () => {
+  it('is 500 without details for an unexpected error, and the next request is served', async () => {
     let isFaulty = true;
     const { post, said } = testApp({
-      logEvent: async () => {
+      log: async () => {
         if (isFaulty) throw new TypeError('secret detail');
-        return true;
+        return 'logged';
       },
     });
     const answer = await post(EVENT);
-    expect([answer.status, answer.text]).toEqual([500, expect.not.stringMatching(/secret|at /)]);
-    expect(await said.match(/^Unforeseen error/)).toMatch(/TypeError: secret detail \| at /);
+    expect(answer).toMatchObject({ status: 500, text: expect.not.stringMatching(/secret|at /) });
+    expect(await said.match(/^Unexpected error/)).toMatch(/TypeError: secret detail \| at /);
     isFaulty = false;
     expect((await post(EVENT)).status).toBe(200);
   });
@@ -162,15 +163,8 @@ describe('headers', () => {
   });
 });
 
-it('says on /healthz since when it runs', async () => {
-  const before = Date.now();
-  const { send } = testApp();
-  const after = Date.now();
-  const answer = await send().get('/healthz');
-  expect(answer.body).toEqual({ status: 'ok', startedAt: expect.any(String) });
-  const startedAt = Date.parse(answer.body.startedAt);
-  expect(startedAt).toBeGreaterThanOrEqual(before);
-  expect(startedAt).toBeLessThanOrEqual(after);
+it('says on /healthz that it runs', async () => {
+  expect((await testApp().send().get('/healthz')).body).toEqual({ status: 'ok' });
 });
 
 describe('the access log', () => {
@@ -180,7 +174,7 @@ describe('the access log', () => {
     await post(notification(), { 'User-Agent': 'RingCentral-Webhook/8.3' });
     await said.match(/^POST/);
     expect(said.lines).toEqual([expect.stringMatching(/^POST \/webhook 200 "RingCentral-Webhook\/8\.3" \d+\.\d ms$/)]);
-    expect(said.faint).toEqual(said.lines);
+    expect(said.tones).toEqual(['faint']);
   });
 
   it('says of a refused request from where it came and why', async () => {

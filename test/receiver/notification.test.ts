@@ -1,3 +1,4 @@
+import { expect, it } from '@jest/globals';
 import type { Request } from 'express';
 import { readNotification, Refusal } from '../../src/receiver/notification.js';
 

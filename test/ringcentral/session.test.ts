@@ -1,11 +1,12 @@
-import { apiError, CREDENTIALS, loginError, type Fault } from '../../scripts/stand-in/platform.js';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import timers from 'node:timers/promises';
+import { apiError, CREDENTIALS, EXTENSION_ID, loginError, type Fault } from '../../scripts/fake/platform.js';
 import { LoginRefused, RingCentralError, Unanswered } from '../../src/ringcentral/errors.js';
-import { ringCentralSettings } from '../../src/settings.js';
-import { Session } from '../../src/ringcentral/session.js';
-import { closeAll, logIn, serve, startPlatform } from '../support/in-process.js';
+import { ringCentralUrl } from '../../src/ringcentral/sdk.js';
+import type { Session } from '../../src/ringcentral/session.js';
+import { closeAll, logIn, newSession, serve, startPlatform } from '../support/in-process.js';
 import {
   asked,
-  DEAD,
   failureOf,
   PASSWORD,
   sentTo,
@@ -17,6 +18,11 @@ import {
 
 const LIST = { method: 'GET', url: '/restapi/v1.0/subscription' } as const;
 const UNAVAILABLE = apiError(503, 'CMN-211', 'Service Temporary Unavailable');
+const WRONG_JWT = { ...CREDENTIALS, RINGCENTRAL_JWT: 'jwt.of.another' };
+const NO_TOKEN = /: SERVER gave no token\. Check RINGCENTRAL_SERVER/;
+const CONTENT = /\/content\//;
+const SERVER = 'http://127.0.0.1';
+const HOUR_MS = 3_600_000;
 
 beforeEach(() => void jest.spyOn(console, 'warn').mockImplementation(() => {}));
 afterEach(async () => {
@@ -31,34 +37,25 @@ async function start(options: object = {}) {
   return { platform, session, said, list: () => session.json('list the subscriptions', LIST) };
 }
 
-/** A server elsewhere, and the paths that were asked of it. */
-async function startOther() {
-  const paths: string[] = [];
-  const url = await serve((req, res) => {
-    paths.push(req.url ?? '');
-    res.setHeader('Content-Type', 'application/json').end('{"records":[]}');
-  });
-  return { url, paths };
-}
-
-/** Has each request answered here. Fills with what is asked: the URL, and the scheme of its credential. */
-function interceptFetch(): string[] {
-  const asks: string[] = [];
-  jest.spyOn(globalThis, 'fetch').mockImplementation((input) => {
-    const { url, headers } = new Request(input);
-    asks.push(`${url} ${headers.get('authorization')?.split(' ')[0]}`);
-    return Promise.resolve(new Response('{"access_token":"access","token_type":"Bearer"}'));
-  });
-  return asks;
+/** Has waits pass at once. Fills with how long they were, in milliseconds. */
+function interceptWaits(): number[] {
+  const waits: number[] = [];
+  jest.spyOn(timers, 'setTimeout').mockImplementation((ms = 0) => Promise.resolve(void waits.push(ms) as never));
+  return waits;
 }
 
 describe('a login', () => {
-  it('sends the JWT once, and nothing else', async () => {
-    const { platform, said } = await start();
-    expect(asked(platform)).toEqual(['POST token']);
+  it('sends the JWT once, and nothing else, however many ask for it', async () => {
+    const platform = await startPlatform();
+    const { session, said } = newSession(platform);
+    expect(platform.requests).toEqual([]);
+    expect(session.ownerId).toBe('~');
+    await Promise.all([session.logIn(), session.logIn(), session.logIn()]);
+    await session.logIn();
     const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
     const assertion = CREDENTIALS.RINGCENTRAL_JWT;
-    expect(sentTo(platform, 'POST', TOKEN_PATH)).toEqual([{ grant_type, assertion }]);
+    expect(platform.requests.map(({ body }) => body)).toEqual([{ grant_type, assertion }]);
+    expect(session.ownerId).toBe(EXTENSION_ID);
     expect(said).toEqual([]);
   });
 
@@ -72,48 +69,72 @@ describe('a login', () => {
     await expect(session.json('list the subscriptions', LIST)).resolves.toMatchObject({ records: [] });
   });
 
-  it.each([400, 401, 403])('is sent once if it is refused with %i', async (status) => {
-    const wrongPassword = { ...PASSWORD, RINGCENTRAL_PASSWORD: 'of-another' };
-    for (const env of [{ ...CREDENTIALS, RINGCENTRAL_JWT: 'of-another' }, wrongPassword]) {
-      const platform = await startPlatform();
-      platform.refusedLoginStatus = status;
-      expect(await failureOf(logIn(platform, env))).toBeInstanceOf(LoginRefused);
-      expect(asked(platform)).toEqual(['POST token']);
-    }
+  it.each([
+    [400, WRONG_JWT],
+    [401, WRONG_JWT],
+    [403, WRONG_JWT],
+    [401, { ...PASSWORD, RINGCENTRAL_PASSWORD: 'of-another' }],
+  ])('that is refused with %i is not sent again for an hour', async (status, env) => {
+    const platform = await startPlatform();
+    platform.refusedLoginStatus = status;
+    const { session } = newSession(platform, env);
+    const error = await failureOf(session.logIn());
+    expect(error).toBeInstanceOf(LoginRefused);
+    const started = performance.now();
+    const later = (ms: number) => jest.spyOn(performance, 'now').mockReturnValue(started + ms);
+    later(HOUR_MS - 60_000);
+    await expect(session.logIn()).rejects.toBe(error);
+    await expect(session.json('list the subscriptions', LIST)).rejects.toBe(error);
+    expect(asked(platform)).toEqual(['POST token']);
+    later(HOUR_MS);
+    expect(await failureOf(session.logIn())).toBeInstanceOf(LoginRefused);
+    expect(asked(platform)).toEqual(['POST token', 'POST token']);
   });
 
   it.each<[string, Fault]>([
     ['a 5xx', UNAVAILABLE],
     ['the page of a gateway', 'html'],
+    ['a 403 that is a page', { status: 403, body: '<p>Sign in</p>' }],
+    ['a 401 with other JSON', { status: 401, body: { message: 'Who are you?' } }],
+    ['a 408 without a body', { status: 408, body: '' }],
     ['a redirect', { status: 302, headers: { Location: '/elsewhere' }, body: '' }],
     ['a long wait', tooMany(300)],
     ['a cut connection', 'cut'],
   ])('is sent once, but does not count as refused, if the answer is %s', async (_, fault) => {
     const platform = await startPlatform();
-    platform.fail('POST', TOKEN_PATH, fault);
-    expect(await failureOf(logIn(platform))).not.toBeInstanceOf(LoginRefused);
+    platform.fail('POST', TOKEN_PATH, fault, 1);
+    const { session } = newSession(platform);
+    expect(await failureOf(session.logIn())).not.toBeInstanceOf(LoginRefused);
     expect(asked(platform)).toEqual(['POST token']);
+    await session.logIn();
+    expect(platform.sessions).toBe(1);
   });
 
+  const withToken = (access_token: unknown): Fault => ({ status: 200, body: { access_token } });
   it.each<[string, Fault, RegExp]>([
-    ['never comes', 'hang', /did not log in: SERVER: no answer within 0\.3 seconds\. Check RINGCENTRAL_SERVER/],
-    ['is empty', 'empty', /did not log in: SERVER answered without JSON\. Check RINGCENTRAL_SERVER/],
-    ['is a page', { status: 200, body: '<p>Hello</p>' }, /did not log in: SERVER answered without JSON\. Check/],
-    ['has no token', { status: 200, body: {} }, /did not log in: SERVER gave no token/],
-  ])('says so if the answer to it %s', async (_, fault, line) => {
+    ['never comes', 'hang', /: SERVER did not answer \(no answer within 0\.3 seconds\)\. Check RINGCENTRAL_SERVER/],
+    ['is empty', 'empty', /: SERVER answered without JSON\. Check RINGCENTRAL_SERVER/],
+    ['is a page', { status: 200, body: '<p>Hello</p>' }, /: SERVER answered without JSON\. Check/],
+    ['has no token', { status: 200, body: {} }, NO_TOKEN],
+    ['has a token with a space', withToken('odd token'), NO_TOKEN],
+    ['has a token with a line break', withToken('odd\r\ntoken'), NO_TOKEN],
+    ['has a token that is no ASCII', withToken('odd☎token'), NO_TOKEN],
+    ['has a token that is a number', withToken(7), NO_TOKEN],
+  ])('says so, and asks for nothing, if the answer to it %s', async (_, fault, line) => {
     const platform = await startPlatform();
     platform.fail('POST', TOKEN_PATH, fault);
-    const { message } = await failureOf(logIn(platform, CREDENTIALS, { timeoutMs: 300 }));
+    const { session, said } = newSession(platform, CREDENTIALS, { timeoutMs: 300 });
+    const { message } = await failureOf(session.json('list the subscriptions', LIST));
     expect(message.replace(platform.url, 'SERVER')).toMatch(line);
+    expect(message).not.toContain('odd');
+    expect(said).toEqual([]);
     expect(asked(platform)).toEqual(['POST token']);
   });
 
-  it('says so if nothing listens', async () => {
-    const settings = ringCentralSettings({ ...CREDENTIALS, RINGCENTRAL_SERVER: DEAD });
-    const { message } = await failureOf(Session.logIn(settings, { say: () => {} }));
-    expect(message).toBe(
-      `RingCentral did not log in: ${DEAD}: ECONNREFUSED. Check RINGCENTRAL_SERVER and the network.`,
-    );
+  it.each(['name', '../../1', 7, undefined])('that tells %j as its user tells none', async (owner_id) => {
+    const platform = await startPlatform();
+    platform.fail('POST', TOKEN_PATH, { status: 200, body: { access_token: 'x', owner_id } });
+    expect((await logIn(platform)).session.ownerId).toBe('~');
   });
 
   it('is not refreshed before a request, since RingCentral issues no refresh tokens', async () => {
@@ -134,42 +155,56 @@ describe('a login', () => {
   });
 });
 
+describe("RingCentral's clock", () => {
+  const DAYS_MS = 3 * 86_400_000;
+  const isNow = (now: number, session: Session) => expect(Math.abs(session.now() - now)).toBeLessThan(60_000);
+
+  it.each([0, DAYS_MS, -DAYS_MS])('counts, if it is %i ms ahead, whatever this machine does to its own', async (ms) => {
+    const { platform, session, list } = await start();
+    platform.clockOffsetMs = ms;
+    await list();
+    const { now } = platform;
+    jest.spyOn(Date, 'now').mockReturnValue(now + 7 * DAYS_MS);
+    isNow(now, session);
+  });
+
+  it('is told by refusals, too, and is that of this machine until it is told', async () => {
+    const platform = await startPlatform();
+    Object.assign(platform, { dateHeader: false, clockOffsetMs: DAYS_MS });
+    const { session } = await logIn(platform);
+    isNow(Date.now(), session);
+    platform.dateHeader = true;
+    await failureOf(session.text('read it', { method: 'GET', url: '/restapi/v1.0/nothing' }));
+    isNow(platform.now, session);
+  });
+});
+
 describe('a login that has ended', () => {
-  it('is followed by one new login, and then the request again', async () => {
+  it('is followed by one new login for all that are under way, and then by their requests again', async () => {
     const { platform, list } = await start();
-    await list();
     platform.endSessions();
-    await expect(list()).resolves.toMatchObject({ records: [] });
+    await Promise.all([list(), list(), list()]);
     await list();
-    expect(asked(platform).slice(2)).toEqual([
-      'GET subscription',
-      'POST token',
-      'GET subscription',
-      'GET subscription',
-    ]);
+    expect(sentTo(platform, 'POST', TOKEN_PATH)).toHaveLength(2);
+    expect(sentTo(platform, 'GET', SUBSCRIPTIONS)).toHaveLength(7);
   });
 
   it('sends what it had sent: method, query and body', async () => {
     const { platform, session } = await start();
     platform.endSessions();
-    const call = {
-      method: 'POST',
-      url: `${LIST.url}?x=1`,
-      query: { page: 2 },
-      body: { eventFilters: ['a b'] },
-    } as const;
-    await failureOf(session.text('create the subscription', call));
+    const url = `${LIST.url}?x=1`;
+    const body = { eventFilters: ['a b'] };
+    await failureOf(session.text('create the subscription', { method: 'POST', url, query: { page: 2 }, body }));
     const sent = platform.requests.filter(({ path }) => SUBSCRIPTIONS.test(path));
-    expect(sent.map(({ method, query, body }) => [method, String(query), body])).toEqual(
-      Array(2).fill(['POST', 'x=1&page=2', { eventFilters: ['a b'] }]),
-    );
+    const same = { method: 'POST', query: new URLSearchParams('x=1&page=2'), body };
+    expect(sent).toMatchObject([same, same]);
   });
 
   it('is told as RingCentral words it if the new login does not help', async () => {
     const { platform, list } = await start();
     platform.fail('GET', SUBSCRIPTIONS, apiError(401, 'OAU-999', 'Not with this app'));
     const { message } = await failureOf(list());
-    expect(message).toBe('RingCentral refused to list the subscriptions: OAU-999 Not with this app.');
+    expect(message).toBe('Could not list the subscriptions: OAU-999 Not with this app.');
     expect(asked(platform).slice(1)).toEqual(['GET subscription', 'POST token', 'GET subscription']);
   });
 
@@ -179,44 +214,35 @@ describe('a login that has ended', () => {
     platform.fail('POST', TOKEN_PATH, loginError('invalid_grant', 'OAU-252', 'JWT is revoked', 401));
     const error = await failureOf(list());
     expect(error).toBeInstanceOf(LoginRefused);
-    expect(error.message).toMatch(/refused to log in: OAU-252 JWT is revoked\.\n.*RINGCENTRAL_JWT/);
+    expect(error.message).toMatch(/rejected the login: OAU-252 JWT is revoked\.\n.*RINGCENTRAL_JWT/);
+    await expect(list()).rejects.toBe(error);
     expect(asked(platform).slice(1)).toEqual(['GET subscription', 'POST token']);
-  });
-
-  it('is noticed after a wait, too', async () => {
-    const { platform, list } = await start();
-    platform.fail('GET', SUBSCRIPTIONS, tooMany(0.01), 1);
-    platform.fail('GET', SUBSCRIPTIONS, apiError(401, 'OAU-213', 'Token not found'), 1);
-    await expect(list()).resolves.toMatchObject({ records: [] });
   });
 });
 
 describe('too many requests', () => {
   it.each([
-    ['GET', SUBSCRIPTIONS],
-    ['POST', SUBSCRIPTIONS],
-    ['DELETE', SUBSCRIPTION],
-  ] as const)('has a short wait waited out, and said: %s', async (method, path) => {
-    const { platform, session, said } = await start();
-    platform.fail(method, path, tooMany(0.01), 1);
-    platform.fail(method, path, { status: 200, body: {} }, 1);
-    const url = method === 'DELETE' ? `${LIST.url}/1` : LIST.url;
-    await session.json('do that', { method, url });
-    expect(said).toEqual(['Too many requests: waiting 0.01 s, as RingCentral asks.']);
-    expect(asked(platform)).toHaveLength(3);
-  });
-
-  it('has a short wait of the login waited out', async () => {
+    ['POST', TOKEN_PATH, 'GET'],
+    ['GET', SUBSCRIPTIONS, 'GET'],
+    ['POST', SUBSCRIPTIONS, 'POST'],
+    ['DELETE', SUBSCRIPTION, 'DELETE'],
+  ] as const)('have a short wait waited out, and said: %s %s', async (refused, path, method) => {
+    const waits = interceptWaits();
     const platform = await startPlatform();
-    platform.fail('POST', TOKEN_PATH, tooMany(0.01), 1);
-    expect((await logIn(platform)).said).toHaveLength(1);
-    expect(asked(platform)).toEqual(['POST token', 'POST token']);
+    const { session, said } = newSession(platform);
+    platform.fail(refused, path, tooMany(60), 1);
+    platform.fail(method, /subscription/, { status: 200, body: {} }, 1);
+    await session.json('do that', { method, url: method === 'DELETE' ? `${LIST.url}/1` : LIST.url });
+    expect(waits).toEqual([60_000]);
+    expect(said).toEqual(['Too many requests: waiting 60 s, as RingCentral asks.']);
+    expect(asked(platform)).toHaveLength(3);
   });
 
   it.each([
     ['at once if the wait is long', [61], 61],
-    ['after one short wait', [0.01, 45], 45],
-  ])('says when to try again, %s', async (_, waits, seconds) => {
+    ['after one short wait', [1, 45], 45],
+  ])('are told when to try again, %s', async (_, waits, seconds) => {
+    interceptWaits();
     const { platform, list } = await start();
     for (const wait of waits) platform.fail('GET', SUBSCRIPTIONS, tooMany(wait), 1);
     const error = await failureOf(list());
@@ -225,7 +251,7 @@ describe('too many requests', () => {
     expect(asked(platform)).toHaveLength(1 + waits.length);
   });
 
-  it('waits a minute if RingCentral does not say how long, but not once the program is told to stop', async () => {
+  it('wait a minute if RingCentral does not say how long, but not once the program is told to stop', async () => {
     const end = new AbortController();
     const say = jest.fn(() => end.abort());
     const { platform, list } = await start({ signal: end.signal, say });
@@ -258,18 +284,24 @@ describe('a passing failure', () => {
 });
 
 describe('no answer', () => {
+  const PROXY = '; HTTPS_PROXY is set, but .*';
+
   it.each<[string, Fault, string]>([
-    ['never comes', 'hang', ': no answer within 0.3 seconds. Check RINGCENTRAL_SERVER and the network.'],
-    ['is cut', 'cut', ': the connection was cut. Check RINGCENTRAL_SERVER and the network.'],
-    ['is empty', 'empty', ' answered without JSON. Check RINGCENTRAL_SERVER, or try again later: '],
-    ['is a page', { status: 200, body: '<p>Hello</p>' }, ' answered without JSON. Check RINGCENTRAL_SERVER, '],
-  ])('to a request is told, and what to check: it %s', async (_, fault, said) => {
+    [
+      'never comes',
+      'hang',
+      `did not answer \\(no answer within 0\\.3 seconds${PROXY}\\)\\. Check .* and the network\\.$`,
+    ],
+    ['is cut', 'cut', `did not answer \\((the connection was cut|ECONNRESET)${PROXY}\\)\\. Check .* the network\\.$`],
+    ['is a page', { status: 200, body: '<p>Hello</p>' }, 'answered without JSON\\. Check RINGCENTRAL_SERVER, or try '],
+  ])('to a request is told, what to check, and that a proxy is not used: it %s', async (_, fault, said) => {
+    jest.replaceProperty(process, 'env', { HTTPS_PROXY: 'http://user:hunter2@proxy.example.com:3128' });
     const { platform, list } = await start({ timeoutMs: 300 });
     platform.fail('GET', SUBSCRIPTIONS, fault);
     const error = await failureOf(list());
     expect(error).toBeInstanceOf(Unanswered);
-    const message = error.message.replace('ECONNRESET', 'the connection was cut');
-    expect(message).toMatch(`RingCentral did not list the subscriptions: ${platform.url}${said}`);
+    expect(error.message).toMatch(new RegExp(`^Could not list the subscriptions: ${platform.url} ${said}`));
+    expect(error.message).not.toMatch('hunter2');
     expect(asked(platform)).toHaveLength(2);
   });
 
@@ -280,121 +312,122 @@ describe('no answer', () => {
     platform.onRequest = () => end.abort();
     expect((await failureOf(list())).message).toMatch('the program was told to stop');
   });
+});
 
-  it.each(['HTTPS_PROXY', 'https_proxy'])('names a proxy that is not used: %s', async (name) => {
-    jest.replaceProperty(process, 'env', { [name]: 'http://user:hunter2@proxy.example.com:3128' });
-    const { platform, list } = await start();
-    platform.fail('GET', SUBSCRIPTIONS, 'cut');
-    const { message } = await failureOf(list());
-    expect(message).toMatch(`; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`);
-    expect(message).not.toMatch(/hunter2/);
+describe('a download', () => {
+  /** What was downloaded from a URL: its content, and what type that is. */
+  async function download(session: Session, url: string) {
+    const chunks: Uint8Array[] = [];
+    const save = (chunk: Uint8Array) => Promise.resolve(void chunks.push(chunk));
+    const type = await session.download('save a recording', url, save);
+    return { type, content: Buffer.concat(chunks) };
+  }
+
+  /** A platform with a recording, a session at it, and where the recording is. */
+  async function startRecording(content: Buffer) {
+    const { platform, session, said } = await start();
+    const { id, attachments: [{ uri: url = '' } = {}] = [] } = platform.store();
+    platform.recordings.set(String(id), content);
+    return { platform, session, said, url };
+  }
+
+  it.each([false, true])(
+    'hands over all of a recording, and its type, with a new login: partial %s',
+    async (partial) => {
+      const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
+      const { platform, session, url } = await startRecording(content);
+      platform.partial = partial;
+      platform.endSessions();
+      const downloaded = await download(session, url);
+      expect(downloaded.type).toBe('audio/mpeg');
+      expect(downloaded.content.equals(content)).toBe(true);
+      expect(sentTo(platform, 'POST', TOKEN_PATH)).toHaveLength(2);
+    },
+  );
+
+  it('ends after 100 MiB', async () => {
+    const { platform, session, url } = await startRecording(Buffer.alloc(100 * 1024 * 1024 + 1));
+    let bytes = 0;
+    const save = (chunk: Uint8Array) => Promise.resolve(void (bytes += chunk.length));
+    const error = await failureOf(session.download('save a recording', url, save));
+    expect(error.message).toMatch(/^Could not save a recording: .* more than 100 MiB/);
+    // Others can still be had.
+    expect(error).not.toBeInstanceOf(Unanswered);
+    expect(bytes).toBeLessThanOrEqual(100 * 1024 * 1024);
+    expect(platform.requests.filter(({ path }) => CONTENT.test(path))).toHaveLength(1);
   });
 
-  it('names no proxy if there is none, or it is used', async () => {
-    for (const env of [{}, { HTTPS_PROXY: 'http://proxy.example.com', NODE_USE_ENV_PROXY: '1' }]) {
-      jest.replaceProperty(process, 'env', env);
-      const { platform, list } = await start();
-      platform.fail('GET', SUBSCRIPTIONS, 'cut');
-      expect((await failureOf(list())).message).not.toMatch(/proxy/i);
-    }
+  it('that cannot be saved is told as it is', async () => {
+    const { session, url } = await startRecording(Buffer.alloc(9));
+    const full = new Error('ENOSPC');
+    await expect(session.download('save a recording', url, () => Promise.reject(full))).rejects.toBe(full);
   });
 });
 
+const WAYS = {
+  read: (session: Session, url: string) => session.text('read it', { method: 'GET', url }),
+  download: (session: Session, url: string) => session.download('read it', url, () => Promise.resolve()),
+};
+
 describe('what is secret', () => {
-  it.each(['POST', 'GET'])('does not follow a redirect: %s', async (method) => {
-    const other = await startOther();
-    const redirect = { status: 307, headers: { Location: `${other.url}/steal` }, body: '' };
-    const platform = await startPlatform();
-    platform.fail(method, method === 'POST' ? TOKEN_PATH : SUBSCRIPTIONS, redirect);
-    const listed = logIn(platform).then(({ session }) => session.json('list the subscriptions', LIST));
-    expect((await failureOf(listed)).message).toMatch(`${platform.url} answered 307 (a redirect)`);
-    expect(other.paths).toEqual([]);
+  it.each([
+    ['https://media.ringcentral.com/x', 'https://media.ringcentral.com/x'],
+    ['https://MEDIA.ringcentral.com:443/x', 'https://media.ringcentral.com/x'],
+    ['https://a.b.ringcentral.biz/x', 'https://a.b.ringcentral.biz/x'],
+    // Those that would name another server when glued to the own one.
+    ...['5:4711/x', '@evil/x', '.evil/x', ':4711/x'].map((given): [string, string] => [given, `${SERVER}/${given}`]),
+  ])('goes, if %s is asked for, to %s', (given, url) => {
+    expect(ringCentralUrl(given, SERVER)).toBe(url);
   });
 
-  it('goes to no other server', async () => {
-    const other = await startOther();
-    const { session } = await start();
-    const { host } = new URL(other.url);
-    for (const url of [`${other.url}/x`, `//${host}/x`, `\\\\${host}\\x`, ` ${other.url}/x`]) {
-      const { message } = await failureOf(session.text('read a transcript', { method: 'GET', url }));
-      expect(message).toMatch(/^RingCentral did not read a transcript: .* is not RingCentral\.$/);
-    }
-    expect(other.paths).toEqual([]);
+  it.each(
+    (
+      'http://media.ringcentral.com/x ftp://media.ringcentral.com/x https://ringcentral.com.evil/x https://[bad \\\\evil/x //evil/x ' +
+      'https://media.ringcentral.com.evil/x https://evilringcentral.com/x https://evil/.ringcentral.com https://\u001b[2J ' +
+      'https://evil?.ringcentral.com https://media.ringcentral.org/x https://media.ringcentral.com:x@evil/x ' +
+      'https://user:x@media.ringcentral.com/x http://127.0.0.2/x'
+    ).split(' '),
+  )('does not go to %s', (given) => {
+    expect(ringCentralUrl(given, SERVER)).toBeUndefined();
   });
 
-  it('goes to its own server if an address would name another when glued to it', async () => {
-    const asks = interceptFetch();
-    const settings = ringCentralSettings({ ...CREDENTIALS, RINGCENTRAL_SERVER: 'http://127.0.0.1' });
-    const session = await Session.logIn(settings, { say: () => {} });
-    const urls = ['5:4711/x', '@evil/x', '.evil/x', ':4711/x'];
-    for (const url of urls) await session.text('read a transcript', { method: 'GET', url });
-    expect(asks.slice(1)).toEqual(urls.map((url) => `http://127.0.0.1/${url} Bearer`));
-  });
-
-  it('goes to the servers of RingCentral, by the name of the server that is really asked', async () => {
-    const { session } = await start();
-    const read = (url: string) => session.text('read a transcript', { method: 'GET', url });
-    const asks = interceptFetch();
-    const hosts = ['media.ringcentral.com', 'platform.ringcentral.biz', 'a.b.ringcentral.com'];
-    for (const host of hosts) await read(`https://${host.toUpperCase()}/x`);
-    expect(asks).toEqual(hosts.map((host) => `https://${host}/x bearer`));
-    const others = [
-      'http://media.ringcentral.com/x',
-      'https://ringcentral.com.evil/x',
-      'https://media.ringcentral.com.evil/x',
-      'https://evilringcentral.com/x',
-      'https://evil/.ringcentral.com',
-      'https://evil?.ringcentral.com',
-      'https://media.ringcentral.org/x',
-      'ftp://media.ringcentral.com/x',
-      'https://[bad',
-      'https://\u001b[2J',
-    ];
-    for (const url of others) expect((await failureOf(read(url))).message).toMatch(/ is not RingCentral\.$/);
-    expect(asks).toHaveLength(hosts.length);
-  });
-
-  it('goes nowhere else, and no password is shown, if an address holds one', async () => {
-    const { session } = await start();
-    const asks = interceptFetch();
-    const url = 'https://media.ringcentral.com:hunter2@evil/x';
-    const { message } = await failureOf(session.text('read a transcript', { method: 'GET', url }));
-    expect([message.includes('hunter2'), asks]).toEqual([false, []]);
-  });
+  it.each(Object.entries(WAYS))(
+    'goes to no other server, if that is asked for or redirected to: %s',
+    async (_, ask) => {
+      const paths: string[] = [];
+      const elsewhere = await serve((req, res) => res.end(paths.push(req.url ?? '')));
+      const { platform, session } = await start();
+      expect((await failureOf(ask(session, `${elsewhere}/x`))).message).toMatch(
+        /^Could not read it: .* is not RingCentral\.$/,
+      );
+      platform.fail('GET', /x$/, { status: 307, headers: { Location: `${elsewhere}/x` }, body: '' });
+      expect((await failureOf(ask(session, '/x'))).message).toMatch(`${platform.url} answered 307 (a redirect)`);
+      platform.fail('POST', TOKEN_PATH, { status: 307, headers: { Location: `${elsewhere}/x` }, body: '' });
+      expect((await failureOf(logIn(platform))).message).toMatch(`${platform.url} answered 307 (a redirect)`);
+      expect(paths).toEqual([]);
+    },
+  );
 });
 
 describe('logging out', () => {
-  it('gives the session back, also one that came after another had ended', async () => {
-    const { platform, session, list } = await start();
+  it('gives the session back, also one that came after another, and if the program was told to stop', async () => {
+    const end = new AbortController();
+    const { platform, session, list } = await start({ signal: end.signal });
     platform.endSessions();
     await list();
     expect(platform.sessions).toBe(1);
-    await session.logOut();
-    expect(platform.sessions).toBe(0);
-  });
-
-  it('gives it back also if the program was told to stop', async () => {
-    const end = new AbortController();
-    const { platform, session } = await start({ signal: end.signal });
     end.abort();
     await session.logOut();
     expect(platform.sessions).toBe(0);
   });
 
-  it.each<Fault>(['cut', 'html', 'empty', UNAVAILABLE, tooMany(300), { status: 307, body: '' }])(
-    'fails no run: %j',
+  it.each<Fault>(['hang', 'cut', 'html', 'empty', UNAVAILABLE, tooMany(300), { status: 307, body: '' }])(
+    'fails no run, and is not waited for: %j',
     async (fault) => {
-      const { platform, session } = await start();
+      const { platform, session } = await start({ timeoutMs: 300 });
       platform.fail('POST', /revoke$/, fault);
       await session.logOut();
       expect(asked(platform)).toEqual(['POST token', 'POST revoke']);
     },
   );
-
-  it('does not wait longer than for any other answer', async () => {
-    const { platform, session } = await start({ timeoutMs: 300 });
-    platform.fail('POST', /revoke$/, 'hang');
-    await session.logOut();
-    expect(asked(platform)).toEqual(['POST token', 'POST revoke']);
-  });
 });

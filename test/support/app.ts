@@ -1,17 +1,18 @@
 import { EventEmitter, once } from 'node:events';
 import request from 'supertest';
 import { createApp } from '../../src/receiver/app.js';
-import { eventLog, type LogEvent } from '../../src/receiver/event-log.js';
-import { eventText } from '../../src/receiver/event-text.js';
+import { eventLog, type LogEvent } from '../../src/log/event-log.js';
+import { eventText } from '../../src/log/event-text.js';
+import type { Say } from '../../src/program.js';
 
 /** What an app says, and a way to wait for a line: an access line comes a moment after its answer. */
-class Said extends EventEmitter {
+export class Said extends EventEmitter {
   readonly lines: string[] = [];
-  readonly faint: string[] = [];
+  readonly tones: (string | undefined)[] = [];
 
-  readonly say = (line: string, faint?: 'faint'): void => {
+  readonly say: Say = (line, tone) => {
     this.lines.push(line);
-    if (faint) this.faint.push(line);
+    this.tones.push(tone);
     this.emit('line');
   };
 
@@ -26,15 +27,13 @@ class Said extends EventEmitter {
 }
 
 /** The receiver's app in this process, what it logged, and what it said. Expects `token`; undefined takes all. */
-export function testApp({ token, logEvent }: { token?: string | undefined; logEvent?: LogEvent } = {}) {
+export function testApp(options: { token?: string | undefined; log?: LogEvent; ownChecks?: Set<string> } = {}) {
   const events: string[] = [];
   const said = new Said();
   const write = (line: string) => Promise.resolve(void events.push(line));
-  const app = createApp({
-    logEvent: logEvent ?? eventLog(write, (notification) => eventText(notification, 'json')),
-    verificationToken: token,
-    say: said.say,
-  });
+  const { log } = eventLog({ write, show: (event) => eventText(event, 'json') });
+  const { token: verificationToken, ...others } = options;
+  const app = createApp({ log, verificationToken, say: said.say, ...others });
   const send = () => request(app);
   return {
     app,

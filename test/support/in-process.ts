@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
-import { close, listen } from '../../scripts/stand-in/local-server.js';
-import { CREDENTIALS, Platform } from '../../scripts/stand-in/platform.js';
+import { close, listen } from '../../scripts/fake/local-server.js';
+import { CREDENTIALS, Platform } from '../../scripts/fake/platform.js';
 import { Session } from '../../src/ringcentral/session.js';
 import { ringCentralSettings, verificationToken, type Environment } from '../../src/settings.js';
 import { testApp } from './app.js';
@@ -20,7 +20,7 @@ export async function serve(listener: RequestListener): Promise<string> {
   return listen(server);
 }
 
-/** The token that a receiver and a registration with the stand-in's credentials agree on. */
+/** The token that a receiver and a registration with the fake's credentials agree on. */
 export const TOKEN = verificationToken(CREDENTIALS) ?? '';
 
 /** A receiver in this process that expects TOKEN, what it logged, and what it said. */
@@ -30,17 +30,24 @@ export async function startReceiver(expected: string | undefined = TOKEN) {
   return { url, port: Number(new URL(url).port), address: `${url}/webhook`, events, said: said.lines };
 }
 
-/** The stand-in for RingCentral. */
+/** The fake of RingCentral. */
 export async function startPlatform(): Promise<Platform> {
   const platform = await Platform.start();
   closers.push(() => platform.close());
   return platform;
 }
 
-/** A session at the platform, with what it said. */
-export async function logIn(platform: Platform, env: Environment = CREDENTIALS, options: object = {}) {
+/** A session at the platform that has not logged in yet, with what it said. */
+export function newSession(platform: { url: string }, env: Environment = CREDENTIALS, options: object = {}) {
   const said: string[] = [];
   const settings = ringCentralSettings({ ...env, RINGCENTRAL_SERVER: platform.url });
-  const session = await Session.logIn(settings, { say: (line) => said.push(line), pauseMs: 1, ...options });
+  const session = new Session(settings, { say: (line) => said.push(line), pauseMs: 1, ...options });
   return { session, said };
+}
+
+/** The same, logged in. */
+export async function logIn(...args: Parameters<typeof newSession>) {
+  const opened = newSession(...args);
+  await opened.session.logIn();
+  return opened;
 }

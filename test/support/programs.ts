@@ -36,6 +36,17 @@ export class Transcript {
   }
 }
 
+/** The local time that each line of a service on stderr begins with. */
+export const TIME = /^\d\d:\d\d:\d\d {2}/;
+
+/** Lines on stderr, without their times. Throws if one has none. */
+export function said(lines: string[]): string[] {
+  return lines.map((line) => {
+    if (!TIME.test(line)) throw new Error(`No time before ${line}`);
+    return line.replace(TIME, '');
+  });
+}
+
 /** The path of a built program: "src/server", "scripts/register", … */
 export function program(name: string): string {
   return join(__dirname, `../../${name}.js`);
@@ -88,6 +99,7 @@ interface Options {
   /** Leaves the pipe unread, until `child.stdout.resume()`. */
   unread?: boolean;
   nodeOptions?: string[];
+  args?: string[];
   cwd?: string;
 }
 
@@ -100,9 +112,9 @@ export class Receiver {
 
   private constructor(
     env: Record<string, string>,
-    { before = '', redirect = '', unread, nodeOptions = [], cwd }: Options,
+    { before = '', redirect = '', unread, nodeOptions = [], args = [], cwd }: Options,
   ) {
-    const command = [process.execPath, ...nodeOptions, program('src/server')];
+    const command = [process.execPath, ...nodeOptions, program('src/server'), ...args];
     this.child = run('sh', ['-c', `${before} exec "$@" ${redirect}`, 'sh', ...command], { PORT: '0', ...env }, cwd);
     this.stdout = new Transcript(this.child.stdout);
     this.stderr = new Transcript(this.child.stderr);

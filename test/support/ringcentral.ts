@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import {
   apiError,
@@ -6,9 +7,9 @@ import {
   type Fault,
   type Platform,
   type Subscription,
-} from '../../scripts/stand-in/platform.js';
+} from '../../scripts/fake/platform.js';
 import { voicemailFilter } from '../../src/contract.js';
-import { Failure } from '../../src/text.js';
+import { Failure } from '../../src/errors.js';
 import { TOKEN } from './in-process.js';
 
 // A proxy of who runs the tests would be named in messages.
@@ -34,7 +35,7 @@ const SECRETS = [
   TOKEN,
 ];
 
-/** The Failure that `work` throws. What holds for each of them is looked at here. */
+/** The Failure that `work` throws. What holds for each of them is checked here. */
 export async function failureOf(work: Promise<unknown>): Promise<Failure> {
   const error: unknown = await work.then(
     (value) => new Error(`It did not fail: ${JSON.stringify(value)}`),

@@ -1,0 +1,32 @@
+// Compiles what has changed, and runs a program: `node scripts/run.cjs src/server OPTIONS`. npm's pre… scripts would not
+// do: ignore-scripts=true in an .npmrc skips them. Plain CommonJS that an old Node.js can read, too.
+const { spawnSync } = require('child_process');
+const { existsSync } = require('fs');
+const { join } = require('path');
+const { dependencies, engines } = require('../package.json');
+
+const inRoot = (path) => join(__dirname, '..', path);
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+const needed = engines.node.replace('>=', '');
+if (process.versions.node.localeCompare(needed, 'en', { numeric: true }) < 0)
+  fail(`Node.js ${needed} or later is needed, and this is ${process.versions.node}: see https://nodejs.org`);
+if (Object.keys(dependencies).some((name) => !existsSync(inRoot(`node_modules/${name}`))))
+  fail('Packages are missing: run `npm ci`.');
+
+const compiler = inRoot('node_modules/typescript/bin/tsc');
+if (existsSync(compiler)) {
+  // Its output goes to stderr: stdout is for events.
+  const { status } = spawnSync(process.execPath, [compiler, '-p', inRoot('.')], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) process.exit(status || 1);
+}
+
+const program = inRoot(`dist/${process.argv[2]}.js`);
+if (!existsSync(program))
+  fail('Nothing is built, and there is no compiler: run `npm ci` (if NODE_ENV is production, `npm ci --include=dev`).');
+process.argv.splice(1, 2, program);
+require(program);

@@ -1,0 +1,185 @@
+import { REMEMBERED } from '../log/event-log.js';
+import { fieldsOf, itemsOf, textOf } from '../unknown.js';
+import { LedgerFile } from './ledger-file.js';
+
+const HOUR_MS = 3_600_000;
+/** How often the mark of a mailbox is written down, in milliseconds: the hour that each list begins before it covers this. */
+const MARK_EVERY_MS = 5 * 60_000;
+/** When the file is written anew with what still matters, in lines. */
+const MAX_LINES = 2 * REMEMBERED;
+
+/** What is known of a mailbox. Times are RingCentral's, in milliseconds. */
+interface MailboxState {
+  /** When it was first met. */
+  met: number;
+  /** When it was last compared whole; undefined before the first time. */
+  compared?: number | undefined;
+  /** What its first list held from before it was met: not missing. */
+  before?: Set<string> | undefined;
+}
+
+/**
+ * What keep has to know after a restart: which voicemails were logged, until when each mailbox is compared, and which
+ * subscriptions are its own. In memory, and as a file without names, numbers or texts.
+ */
+export class Ledger {
+  /** Message ids, oldest first, each with the extension in whose mailbox a transcript of it is awaited, if one is. */
+  readonly logged = new Map<string, string | undefined>();
+  readonly #mailboxes = new Map<string, MailboxState>();
+  /** Ids of subscriptions that keep created. */
+  readonly #created = new Set<string>();
+  /** Addresses that were being subscribed, and since when: the answer may have been lost. */
+  readonly #subscribing = new Map<string, number>();
+  /** When the mark of each mailbox was last written down. */
+  readonly #marked = new Map<string, number>();
+  readonly #file: LedgerFile;
+
+  constructor(path: string) {
+    this.#file = new LedgerFile(path, MAX_LINES, () => this.#lines());
+    this.#file.read((line) => this.#take(fieldsOf(line)));
+    this.#file.flush();
+  }
+
+  /** Why the file cannot be trusted; undefined if it can. What could not be written is tried again. */
+  problem(): string | undefined {
+    if (this.#file.problem) this.#file.flush();
+    return this.#file.problem;
+  }
+
+  /** Remembers that a voicemail was logged, and in which mailbox its transcript is awaited, if it is. */
+  remember(id: string, awaited: string | undefined): void {
+    this.#add({ logged: id, awaited });
+  }
+
+  /** Remembers that a voicemail's transcript was logged, or that none will come. */
+  transcribed(id: string): void {
+    this.#add({ transcribed: id });
+  }
+
+  /** Remembers when a mailbox was first met. */
+  meet(mailbox: string, at: number): void {
+    if (!this.#mailboxes.has(mailbox)) this.#add({ mailbox, met: iso(at) });
+  }
+
+  /** Whether a mailbox was never compared whole, and not told from when on. */
+  isNew(mailbox: string): boolean {
+    return this.#mailboxes.get(mailbox)?.compared === undefined;
+  }
+
+  /** From when on what a mailbox holds can be missing: an hour before it was last compared whole, or first met. */
+  since(mailbox: string): number {
+    const { met = 0, compared = met } = this.#mailboxes.get(mailbox) ?? {};
+    return compared - HOUR_MS;
+  }
+
+  /** Remembers that a new mailbox is to be compared from a time on. */
+  compareFrom(mailbox: string, since: number): void {
+    this.#add({ mailbox, compared: iso(since + HOUR_MS) });
+  }
+
+  /** Remembers what the first list of a new mailbox holds from before it was met: what a later list adds is missing. */
+  setBefore(mailbox: string, listed: { id: string; time: number }[]): void {
+    const { met = 0, compared, before } = this.#mailboxes.get(mailbox) ?? {};
+    if (compared !== undefined || before) return;
+    this.#add({ mailbox, before: listed.filter(({ time }) => !(time >= met)).map(({ id }) => id) });
+  }
+
+  /** Whether a voicemail was there before its mailbox was met. */
+  isBefore(mailbox: string, id: string): boolean {
+    return this.#mailboxes.get(mailbox)?.before?.has(id) === true;
+  }
+
+  /** Remembers that a mailbox was compared whole at a time. */
+  compared(mailbox: string, at: number): void {
+    const state = this.#mailboxes.get(mailbox);
+    if (!state) return;
+    state.compared = at;
+    // Back, too, after an answer with a wrong Date.
+    if (Math.abs(at - (this.#marked.get(mailbox) ?? 0)) < MARK_EVERY_MS) return;
+    this.#marked.set(mailbox, at);
+    this.#file.append({ mailbox, met: iso(state.met), compared: iso(at) });
+  }
+
+  /** Whether keep created a subscription: by its id, or by an address for which the answer may have been lost. */
+  isCreated({ id, address, creationTime }: { id: string; address: string; creationTime: string }): boolean {
+    return this.#created.has(id) || Date.parse(creationTime) >= (this.#subscribing.get(address) ?? Infinity);
+  }
+
+  /** Remembers that an address will be subscribed now. */
+  subscribing(address: string, at: number): void {
+    // Since the first try: that answer may have been lost.
+    if (this.#subscribing.has(address)) return;
+    // A Date header has whole seconds.
+    this.#add({ subscribing: address, at: iso(at - 1000) });
+    this.#file.flush();
+  }
+
+  /** Remembers which subscriptions there are now that keep created. */
+  subscribed(ids: string[]): void {
+    if (this.#subscribing.size === 0 && ids.join() === [...this.#created].join()) return;
+    this.#add({ subscribed: ids });
+    this.#file.flush();
+  }
+
+  #lines(): object[] {
+    return [
+      ...[...this.#mailboxes].map(([mailbox, state]) => lineOf(mailbox, state)),
+      ...[...this.logged].map(([id, awaited]) => ({ logged: id, awaited })),
+      { subscribed: [...this.#created] },
+      ...[...this.#subscribing].map(([address, at]) => ({ subscribing: address, at: iso(at) })),
+    ];
+  }
+
+  #add(line: object): void {
+    this.#take(fieldsOf(line));
+    this.#file.append(line);
+  }
+
+  #take({
+    logged,
+    awaited,
+    transcribed,
+    mailbox,
+    subscribing,
+    at,
+    subscribed,
+    ...times
+  }: Record<string, unknown>): void {
+    const [id, done, name, address] = [logged, transcribed, mailbox, subscribing].map(textOf);
+    if (id !== undefined) {
+      this.logged.set(id, textOf(awaited));
+      if (this.logged.size > REMEMBERED) this.logged.delete(this.logged.keys().next().value ?? '');
+    }
+    if (done !== undefined && this.logged.has(done)) this.logged.set(done, undefined);
+    if (name !== undefined) this.#takeMailbox(name, times);
+    if (address !== undefined) this.#subscribing.set(address, timeOf(at) ?? Infinity);
+    if (!Array.isArray(subscribed)) return;
+    this.#created.clear();
+    this.#subscribing.clear();
+    for (const each of itemsOf(subscribed)) this.#created.add(String(each));
+  }
+
+  #takeMailbox(name: string, { met, compared, before }: Record<string, unknown>): void {
+    const known = this.#mailboxes.get(name);
+    const first = known?.met ?? timeOf(met);
+    if (first === undefined) return;
+    this.#mailboxes.set(name, {
+      met: first,
+      compared: timeOf(compared) ?? known?.compared,
+      before: Array.isArray(before) ? new Set(before.map(String)) : known?.before,
+    });
+  }
+}
+
+function lineOf(mailbox: string, { met, compared, before }: MailboxState): object {
+  return { mailbox, met: iso(met), compared: compared && iso(compared), before: before && [...before] };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+function timeOf(value: unknown): number | undefined {
+  const time = Date.parse(textOf(value) ?? '');
+  return Number.isNaN(time) ? undefined : time;
+}

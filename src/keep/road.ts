@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { Failure } from '../errors.js';
+import type { Say } from '../program.js';
+import { shakeHands } from '../registration/handshake-check.js';
+import { register, removeEarlier, type Registered } from '../registration/register.js';
+import { findAddress, isSameAddress } from '../registration/tunnels.js';
+import { refusedFilters } from '../ringcentral/event-filters.js';
+import type { Watched } from '../ringcentral/extensions.js';
+import type { Session } from '../ringcentral/session.js';
+import { isLive, listSubscriptions, shownExpiry, type Subscription } from '../ringcentral/subscriptions.js';
+import type { AddressSettings } from '../settings.js';
+import type { Ledger } from './ledger.js';
+
+const MONTH_MS = 30 * 86_400_000;
+
+export interface RoadOptions {
+  addressSettings: AddressSettings;
+  verificationToken: string;
+  ledger: Ledger;
+  /** The Validation-Tokens that the receiver of this process recognises as ours, and takes out. */
+  ownChecks: Set<string>;
+  say: Say;
+  signal: AbortSignal;
+}
+
+/** The way of a notification: the address leads here, and one subscription of it is live. */
+export class Road {
+  /** What the last registration was for, and what it got. */
+  #registered: { address: string; asked: string[]; granted: string[] } | undefined;
+  /** What RingCentral will not send: a message for each. */
+  refused: string[] = [];
+
+  constructor(private readonly options: RoadOptions) {}
+
+  get isRegistered(): boolean {
+    return this.#registered !== undefined;
+  }
+
+  /** Registers at the next check, whatever it finds. */
+  renew(): void {
+    if (this.#registered) this.#registered.asked = [];
+  }
+
+  /** Resolves to the public address once it is proven to lead to this very process. Throws a Failure. */
+  async findAddress(): Promise<string> {
+    const { addressSettings, ownChecks, signal } = this.options;
+    const { address } = await findAddress(addressSettings, { signal });
+    const nonce = randomUUID();
+    ownChecks.add(nonce);
+    try {
+      await shakeHands(address, { nonce }, { signal });
+      if (ownChecks.has(nonce))
+        throw new Failure(
+          `Another receiver answers at ${address}: notifications go there. Stop it, or give this one its own address.`,
+        );
+    } finally {
+      ownChecks.delete(nonce);
+    }
+    return address;
+  }
+
+  /**
+   * Sees that a live subscription of the address brings what the last registration got, and registers otherwise: always
+   * at first, as nobody can read back with which token a subscription was made. Throws a Failure.
+   */
+  async checkSubscription(session: Session, address: string, { eventFilters }: Watched): Promise<void> {
+    const known = this.#registered;
+    const isSame = known?.address === address && eventFilters.join() === known.asked.join();
+    if (!isSame || !(await this.#isSubscribed(session, address, known.granted)))
+      await this.#register(session, address, eventFilters);
+  }
+
+  /** Whether one live subscription of the address is there, which may be that of another run. Deletes earlier ones. */
+  async #isSubscribed(session: Session, address: string, granted: string[]): Promise<boolean> {
+    const { subscriptions } = await listSubscriptions(session);
+    const now = session.now();
+    const isAtAddress = (each: Subscription) => isSameAddress(each.address, address);
+    const own = subscriptions
+      .filter((each) => isAtAddress(each) && isLive(each, now) && refusedFilters(each, granted).length === 0)
+      .sort((one, other) => one.creationTime.localeCompare(other.creationTime))
+      .at(-1);
+    if (!own || isEnding(own, now)) return false;
+    const isOurs = (each: Subscription) => isAtAddress(each) || this.options.ledger.isCreated(each);
+    const { left } = await removeEarlier(session, subscriptions, own, isOurs);
+    this.#remember(
+      subscriptions.filter((each) => each === own || left.has(each)),
+      left,
+    );
+    return true;
+  }
+
+  async #register(session: Session, address: string, eventFilters: string[]): Promise<void> {
+    const { verificationToken, ledger, say } = this.options;
+    const isFirst = !this.#registered;
+    const isFormer = (each: Subscription) => ledger.isCreated(each);
+    ledger.subscribing(address, session.now());
+    const wanted = { address, eventFilters, verificationToken, need: 'some', isFormer } as const;
+    const { subscription, refused, left, warnings } = await register(session, wanted, say);
+    const granted = eventFilters.filter((filter) => !refused.some((each) => each.filter === filter));
+    this.#registered = { address, asked: eventFilters, granted };
+    this.refused = refused.map(({ filter, reason }) => `RingCentral will send nothing for ${filter}: ${reason}`);
+    say(`Subscribed${isFirst ? '' : ' again'}: ${address}, until ${shownExpiry(subscription, session.now())}`);
+    if (isFirst) for (const warning of warnings) say(warning, 'warning');
+    this.#remember([subscription, ...left.keys()], left, subscription.id);
+  }
+
+  /** Remembers which of the subscriptions that are there keep created. Throws a Failure if earlier ones could not be deleted. */
+  #remember(there: Subscription[], left: Registered['left'], newId?: string): void {
+    const { ledger } = this.options;
+    ledger.subscribed(there.filter((each) => each.id === newId || ledger.isCreated(each)).map(({ id }) => id));
+    if (left.size > 0) throw new Failure([...left.values()].join('\n'));
+  }
+}
+
+/** Whether a subscription ends within a month, or within the second half of a life that is shorter. */
+function isEnding({ creationTime, expirationTime }: Subscription, now: number): boolean {
+  const [from, to] = [Date.parse(creationTime), Date.parse(expirationTime ?? '')];
+  return to - now < Math.min(MONTH_MS, (to - from) / 2 || MONTH_MS);
+}

@@ -1,0 +1,24 @@
+/** Whether it has fields: an object or a list. */
+function hasFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The fields of something from outside; none if it is not an object. */
+export function fieldsOf(value: unknown): Record<string, unknown> {
+  return hasFields(value) ? value : {};
+}
+
+/** The items of something from outside; none if it is not a list. */
+export function itemsOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The text of something from outside; undefined if it is not text, or empty. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value : undefined;
+}
+
+/** The same of what may be a number, too, such as an id. */
+export function textOrNumberOf(value: unknown): string | undefined {
+  return typeof value === 'number' ? String(value) : textOf(value);
+}

@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { itIfScript } from '../support/available.js';
+import { notification } from '../support/notification.js';
+import { endPrograms, FAST_CLOCK, program, Receiver, run, Transcript } from '../support/programs.js';
+import { received } from '../support/raw.js';
+
+afterEach(endPrograms);
+
+/** A request that is on its way and never ends. */
+async function unfinished(port: number) {
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  socket.write('POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n');
+  await once(socket, 'data');
+  return socket;
+}
+
+it.each(['SIGTERM', 'SIGINT'] as const)('ends at once on a second signal: %s', async (second) => {
+  const receiver = await Receiver.start();
+  const slow = await unfinished(receiver.port);
+  receiver.child.kill('SIGTERM');
+  await receiver.stderr.match(/Stopping/);
+  expect(await receiver.end(second)).toBe(second);
+  slow.destroy();
+});
+
+it('lets a request under way finish, and takes no new connections', async () => {
+  const receiver = await Receiver.start();
+  const body = JSON.stringify(notification());
+  const socket = connect(receiver.port, '127.0.0.1');
+  const answer = new Transcript(socket);
+  socket.write(
+    `POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+  );
+  await answer.match(/100 Continue/);
+  const exit = receiver.end('SIGTERM');
+  await receiver.stderr.match(/Stopping/);
+  await expect(fetch(receiver.url)).rejects.toThrow();
+  socket.write(body);
+  await answer.match(/HTTP\/1\.1 200 OK/);
+  expect(await exit).toBe(0);
+  expect(receiver.stdout.text).toBe(`${body}\n`);
+});
+
+it('closes first what sits idle, and then what never ends its request', async () => {
+  const receiver = await Receiver.start({}, { nodeOptions: FAST_CLOCK });
+  const idle = connect(receiver.port, '127.0.0.1');
+  idle.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(idle, 'data');
+  const slow = await unfinished(receiver.port);
+  const answer = received(slow);
+  const ended = receiver.end('SIGTERM');
+  await once(idle, 'close');
+  expect(slow.closed).toBe(false);
+  expect(await ended).toBe(0);
+  // It did not wait for the limit on the request.
+  expect(await answer).toBe('');
+});
+
+it.each(['stdout', 'stdout and stderr'])(
+  'SIGTERM ends it in order although nobody reads %s: the first process of a container cannot kill itself',
+  async (streams) => {
+    const redirect = streams === 'stdout' ? '' : '2>&1';
+    const receiver = await Receiver.start({}, { redirect, nodeOptions: FAST_CLOCK });
+    receiver.child.stdout.pause();
+    const padding = 'x'.repeat(100_000);
+    let status;
+    do ({ status } = await receiver.post({ ...notification(), padding }));
+    while (status === 200);
+    expect(status).toBe(503);
+    expect(await receiver.end('SIGTERM')).toBe(0);
+  },
+);
+
+describe('a hang-up', () => {
+  it('changes nothing if neither stream is a terminal: nohup leaves it running', async () => {
+    const receiver = await Receiver.start({}, { nodeOptions: FAST_CLOCK });
+    receiver.child.kill('SIGHUP');
+    receiver.child.kill('SIGHUP');
+    expect((await receiver.post(notification())).status).toBe(200);
+    expect(await receiver.end('SIGTERM')).toBe(0);
+    expect(receiver.stderr.text).not.toMatch(/SIGHUP/);
+  });
+
+  itIfScript('stops it in order if it is on a terminal, and it says so', async () => {
+    const command = `echo "pid $$"; exec "${process.execPath}" "${program('src/server')}"`;
+    const child = run('script', ['-qefc', command, '/dev/null'], { PORT: '0', TERM: 'dumb' });
+    const screen = new Transcript(child.stdout);
+    const pid = Number((await screen.match(/pid (\d+)/))[1]);
+    await screen.match(/Next:/);
+    const exit = once(child, 'exit');
+    process.kill(pid, 'SIGHUP');
+    process.kill(pid, 'SIGHUP');
+    expect(await exit).toEqual([0, null]);
+    expect(screen.text).toMatch(/\d\d:\d\d:\d\d {2}Stopping on SIGHUP: the terminal was closed\r\n$/);
+  });
+});

@@ -1,0 +1,211 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import fs, { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { lineWriter, type WriteLine } from '../../src/log/write-line.js';
+import { itIfDevFull, itIfNotWindows } from '../support/available.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const opened: number[] = [];
+afterEach(() => {
+  jest.restoreAllMocks();
+  for (const fd of opened.splice(0)) closeSync(fd);
+});
+
+function open(path: string, flags: string | number = 'a'): number {
+  const fd = openSync(path, flags);
+  opened.push(fd);
+  return fd;
+}
+
+/** A writer to a file with this content, as a shell's `>>` opens it, and what is in the file. */
+function fileWriter(content?: string) {
+  const file = join(temporaryFolder(), 'events');
+  if (content !== undefined) writeFileSync(file, content);
+  return { write: writerTo(open(file)), text: () => readFileSync(file, 'utf8') };
+}
+
+function writerTo(fd: number): WriteLine {
+  return lineWriter({ fd } as NodeJS.WriteStream & { fd: number });
+}
+
+/** A writer to a pipe that nobody reads, and what comes through once somebody does. */
+function pipeWriter() {
+  const fifo = join(temporaryFolder(), 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  const pipe = Object.assign(new Socket({ fd, readable: false, writable: true }), { fd });
+  const read = (length: number) =>
+    new Promise<string>((resolve) => {
+      let text = '';
+      const reader = new Socket({ fd: openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK), readable: true });
+      reader.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (text.length >= length) reader.destroy();
+      });
+      reader.on('close', () => resolve(text));
+    });
+  return { pipe, write: lineWriter(pipe as unknown as NodeJS.WriteStream & { fd: number }), read };
+}
+
+/** Lets each write to a file take this many bytes and no more, one after the other; `undefined` fails. */
+function limitWrites(...limits: (number | undefined)[]): void {
+  const { writeSync } = fs;
+  jest.spyOn(fs, 'writeSync').mockImplementation((fd, data, offset) => {
+    const limit = limits.length > 0 ? limits.shift() : Infinity;
+    if (limit === undefined) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    const bytes = data as unknown as Buffer;
+    const start = Number(offset ?? 0);
+    return writeSync(fd, bytes, start, Math.min(limit, bytes.length - start));
+  });
+}
+
+/** How each line ended: "written", or why it was not. */
+function ends(lines: Promise<void>[]): Promise<string[]> {
+  return Promise.all(
+    lines.map((line) =>
+      line.then(
+        () => 'written',
+        (error: Error) => error.message,
+      ),
+    ),
+  );
+}
+
+describe('to a file', () => {
+  it('writes lines in order, and all of one turn of the event loop at once', async () => {
+    const { write, text } = fileWriter();
+    const writeSync = jest.spyOn(fs, 'writeSync');
+    await Promise.all(['one', 'zwei: ü', 'three'].map(write));
+    expect(writeSync).toHaveBeenCalledTimes(1);
+    await write('four');
+    expect(text()).toBe('one\nzwei: ü\nthree\nfour\n');
+  });
+
+  it('has written a line when it says so', async () => {
+    const { write, text } = fileWriter();
+    const written = write('one');
+    expect(text()).toBe('');
+    await written;
+    expect(text()).toBe('one\n');
+  });
+
+  it.each([
+    ['whole', '{"a":1}\n', '{"a":1}\nnext\n'],
+    ['empty', '', 'next\n'],
+    ['new', undefined, 'next\n'],
+    ['a line feed only', '\n', '\nnext\n'],
+  ])('begins without a line feed if the file is %s', async (_, before, after) => {
+    const { write, text } = fileWriter(before);
+    await write('next');
+    expect(text()).toBe(after);
+  });
+
+  itIfNotWindows('begins with a line feed if the last line of the file is unfinished, once', async () => {
+    const { write, text } = fileWriter('{"a":1}\n{"torn');
+    await write('next');
+    await write('last');
+    expect(text()).toBe('{"a":1}\n{"torn\nnext\nlast\n');
+  });
+
+  it('writes on if the system takes only a part', async () => {
+    const { write, text } = fileWriter();
+    limitWrites(2, 5);
+    expect(await ends(['one', 'two', 'three'].map(write))).toEqual(['written', 'written', 'written']);
+    expect(text()).toBe('one\ntwo\nthree\n');
+  });
+
+  it('tells exactly which lines are out if the disk is full, and puts the next one on a line of its own', async () => {
+    const { write, text } = fileWriter();
+    limitWrites('one\ntw'.length, undefined);
+    const full = 'ENOSPC: no space left on device';
+    expect(await ends(['one', 'two', 'three'].map(write))).toEqual(['written', full, full]);
+    await write('four');
+    await write('five');
+    expect(text()).toBe('one\ntw\nfour\nfive\n');
+  });
+
+  it('counts a line as written if only its line feed is missing, and makes up for that', async () => {
+    const { write, text } = fileWriter();
+    limitWrites('one\ntwo'.length, undefined);
+    expect(await ends(['one', 'two'].map(write))).toEqual(['written', 'written']);
+    await write('three');
+    expect(text()).toBe('one\ntwo\nthree\n');
+  });
+
+  it('still begins with the line feed that is missing if the disk stays full meanwhile', async () => {
+    const { write, text } = fileWriter();
+    limitWrites('on'.length, undefined, undefined, '\n'.length, undefined);
+    for (const line of ['one', 'two', 'three']) expect(await ends([write(line)])).not.toEqual(['written']);
+    await write('four');
+    expect(text()).toBe('on\nfour\n');
+  });
+
+  it('does not count the line feed that was missing for the end of the line after it', async () => {
+    const { write, text } = fileWriter();
+    limitWrites('on'.length, undefined, '\ntw'.length, undefined);
+    for (const line of ['one', 'two']) expect(await ends([write(line)])).not.toEqual(['written']);
+    await write('three');
+    expect(text()).toBe('on\ntw\nthree\n');
+  });
+
+  it('counts characters of several bytes as bytes', async () => {
+    const { write } = fileWriter();
+    limitWrites(Buffer.byteLength('ü\nüü') - 1, undefined);
+    expect(await ends(['ü', 'üü'].map(write))).toEqual(['written', expect.stringMatching(/ENOSPC/)]);
+  });
+
+  itIfDevFull('fails on a device that is full', async () => {
+    const write = writerTo(open('/dev/full', 'w'));
+    expect(await ends([write('one')])).toEqual([expect.stringMatching(/ENOSPC/)]);
+  });
+});
+
+it('goes through a write() that was put in its place, as by pm2, with three arguments, and not to the file', async () => {
+  const file = join(temporaryFolder(), 'daemon');
+  let out = '';
+  // With two, pm2's does not always call back.
+  const replaced = (text: string, _encoding: string, callback: () => void) => ((out += text), callback());
+  const write = lineWriter({ fd: open(file), write: replaced } as unknown as NodeJS.WriteStream & { fd: number });
+  await Promise.all(['one', 'two'].map(write));
+  expect(out).toBe('one\ntwo\n');
+  expect(readFileSync(file, 'utf8')).toBe('');
+});
+
+describe('to a pipe that nobody reads', () => {
+  itIfNotWindows('takes lines at once, up to 4 MiB, and writes them in order once somebody reads', async () => {
+    const { pipe, write, read } = pipeWriter();
+    const taken: string[] = [];
+    const written: Promise<void>[] = [];
+    let refusal = '';
+    while (refusal === '') {
+      const line = `${taken.length} ${'x'.repeat(100_000)}`;
+      const end = write(line);
+      end.catch((error: Error) => (refusal = error.message));
+      await new Promise(setImmediate);
+      if (refusal === '') written[taken.push(line)] = end;
+    }
+    expect(refusal).toMatch(/too many lines wait/);
+    const all = taken.map((line) => `${line}\n`).join('');
+    expect(Math.round(all.length / 1e6)).toBe(4);
+    expect(await read(all.length)).toBe(all);
+    await Promise.all(written);
+    pipe.destroy();
+  });
+
+  itIfNotWindows('counts short lines as what they cost in memory', async () => {
+    const { pipe, write } = pipeWriter();
+    let refused = 0;
+    const lines = Array.from({ length: 20_000 }, () => write('x').catch(() => refused++));
+    await Promise.all(lines);
+    expect(refused).toBeGreaterThan(10_000);
+    pipe.destroy();
+  });
+
+  itIfNotWindows('fails once the pipe is closed', async () => {
+    const { pipe, write } = pipeWriter();
+    pipe.on('error', () => {}).destroy();
+    expect(await ends([write('one')])).not.toEqual(['written']);
+  });
+});

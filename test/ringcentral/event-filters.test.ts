@@ -1,0 +1,48 @@
+import { expect, it } from '@jest/globals';
+import { voicemailFilter } from '../../src/contract.js';
+import { refusedFilters, voicemailExtension } from '../../src/ringcentral/event-filters.js';
+
+const OWN = voicemailFilter('~');
+const PRESENCE = '/restapi/v1.0/account/~/presence';
+const [ONE, TWO] = [voicemailFilter('11'), voicemailFilter('22')] as const;
+/** The filter of an extension as RingCentral lists it. */
+const listed = (extension: string) => `/restapi/v1.0/account/809646016/extension/${extension}/voicemail`;
+
+it.each([
+  [OWN, '~'],
+  [ONE, '11'],
+  [listed('22'), '22'],
+  ['/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS', undefined],
+  ['/restapi/v1.0/account/~/extension/~/voicemail/x', undefined],
+  [PRESENCE, undefined],
+])('%s asks for the voicemails of %s', (filter, extension) => {
+  expect(voicemailExtension(filter)).toBe(extension);
+});
+
+it.each<[string, string[], string[], string[]]>([
+  ['as they were asked for', [OWN], [OWN], []],
+  ['with ids in place of ~', [listed('11')], [OWN], []],
+  ['in another order', [listed('22'), listed('11')], [ONE, TWO], []],
+  ['with ~ beside an id', [listed('11'), listed('22')], [OWN, TWO], []],
+  ['with ~ behind an id', [listed('11'), listed('22')], [TWO, OWN], []],
+  ['and more of them', [OWN, PRESENCE], [OWN], []],
+  ['none', [], [OWN], [OWN]],
+  ['another in its place', [PRESENCE], [OWN], [OWN]],
+  ['one of two extensions', [listed('11')], [ONE, TWO], [TWO]],
+  ['all but the own extension', [listed('22')], [OWN, TWO], [OWN]],
+  ['all but the other extension', [listed('11')], [TWO, OWN], [TWO]],
+  ['one of two kinds', [listed('11')], [OWN, PRESENCE], [PRESENCE]],
+  ['another extension', [listed('33')], [TWO], [TWO]],
+])('what RingCentral left out is known if it lists %s', (_, eventFilters, asked, left) => {
+  const reason = 'RingCentral left it out';
+  expect(refusedFilters({ eventFilters, disabledFilters: [] }, asked)).toEqual(
+    left.map((filter) => ({ filter, reason })),
+  );
+});
+
+it('knows what is disabled, with the reason, in the words of who asked, whether it is listed or not', () => {
+  const disabledFilters = [{ filter: listed('22'), reason: 'No permission' }];
+  const expected = [{ filter: TWO, reason: 'No permission' }];
+  expect(refusedFilters({ eventFilters: [listed('11')], disabledFilters }, [ONE, TWO])).toEqual(expected);
+  expect(refusedFilters({ eventFilters: [listed('11'), listed('22')], disabledFilters }, [ONE, TWO])).toEqual(expected);
+});
