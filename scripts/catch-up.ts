@@ -1,12 +1,18 @@
 import { failOnWords, readDuration, runProgram, UsageError, type Terminal } from '../src/program.js';
 import { Failure } from '../src/errors.js';
-import { Recordings } from '../src/keep/recordings.js';
+import { Recordings } from '../src/keep/attachments.js';
 import { eventText } from '../src/log/event-text.js';
 import { perMinute } from '../src/pace.js';
-import { readTranscript, transcription } from '../src/ringcentral/attachments.js';
-import { isRefused, RingCentralError, Unanswered } from '../src/ringcentral/errors.js';
+import { isPassing, isRefused } from '../src/ringcentral/errors.js';
 import { findWatched, type Mailbox } from '../src/ringcentral/extensions.js';
-import { byTime, eventOf, listVoicemails, type Message } from '../src/ringcentral/message-store.js';
+import {
+  byTime,
+  eventOf,
+  listVoicemails,
+  readTranscript,
+  transcription,
+  type Message,
+} from '../src/ringcentral/message-store.js';
 import { withSession, type Session } from '../src/ringcentral/session.js';
 import { logFormat, readEnvironment, ringCentralSettings, watched } from '../src/settings.js';
 import { localTime, plural } from '../src/show.js';
@@ -42,7 +48,7 @@ void runProgram(
     const format = logFormat(env);
     const wanted = watched(env);
     const settings = ringCentralSettings(env);
-    const recordings = folder === undefined ? undefined : new Recordings(folder, terminal.signal);
+    const recordings = folder === undefined ? undefined : new Recordings(folder, { ...terminal, format });
     const { say, write, progress } = terminal;
     await withSession(settings, { say }, async (session) => {
       const since = sinceAt(session.now());
@@ -53,24 +59,35 @@ void runProgram(
           `WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join(', ')}): there is nothing to catch up on.`,
         );
       const { due, unread } = await listMailboxes(session, mailboxes, since, terminal);
-      const readText = transcriptReader(session, say);
-      let logged = 0;
+      let [logged, textless, isOver] = [0, 0, false];
+      /** A transcript that cannot be read costs only itself; once RingCentral cannot be asked, no more are asked for. */
+      const readText = async (message: Message): Promise<string | undefined> => {
+        if (!transcripts || transcription(message) !== 'done') return undefined;
+        try {
+          if (!isOver) return await readTranscript(session, message);
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error;
+          isOver = isPassing(error);
+          say(error.message, 'error');
+        }
+        textless++;
+        return undefined;
+      };
       for (const { mailbox, message } of due) {
         progress(`Voicemail ${logged + 1} of ${due.length}`);
-        const text = transcripts ? await readText(message) : undefined;
-        await write(eventText(eventOf(message, mailbox.id, text), format)).catch((error: unknown) => {
+        const event = eventOf(message, mailbox.id, await readText(message));
+        await write(eventText(event, format)).catch((error: unknown) => {
           say(`Stopped after ${logged} of ${plural(due.length, 'voicemail')}.`);
           throw error;
         });
         logged++;
-        if (mailbox.number) recordings?.numbers.set(mailbox.id, mailbox.number);
+        recordings?.numbers.set(mailbox.id, mailbox.number);
         recordings?.want(mailbox.id, message);
       }
-      const unsaved = (await recordings?.saveDue(session, { ...terminal, format })) ?? [];
+      const unsaved = (await recordings?.saveDue(session)) ?? [];
       for (const failure of unsaved) say(failure, 'error');
       const { day, time } = localTime(new Date(since));
-      const missing = readText.missing();
-      const without = missing > 0 ? `, ${missing} of them without the transcript` : '';
+      const without = textless > 0 ? `, ${textless} of them without the transcript` : '';
       say(`Logged ${plural(logged, 'voicemail')} since ${day} ${time.slice(0, 5)}${without}`);
       if (unread > 0) throw new Failure(`Not read: ${unread} of ${plural(mailboxes.length, 'mailbox')}.`);
       if (unsaved.length > 0) throw new Failure(`Not saved: ${plural(unsaved.length, 'recording')}. Run this again.`);
@@ -97,25 +114,6 @@ async function listMailboxes(session: Session, mailboxes: Mailbox[], since: numb
     }
   }
   return { due: due.sort((one, other) => byTime(one.message, other.message)), unread };
-}
-
-/** Reads transcripts. One that cannot be read costs only itself; once RingCentral cannot be asked, no more are asked for. */
-function transcriptReader(session: Session, say: Terminal['say']) {
-  let missing = 0;
-  let isBlocked = false;
-  const read = async (message: Message): Promise<string | undefined> => {
-    if (transcription(message) !== 'done') return undefined;
-    try {
-      if (!isBlocked) return await readTranscript(session, message);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      isBlocked = error instanceof Unanswered || (error instanceof RingCentralError && !isRefused(error));
-      say(error.message, 'error');
-    }
-    missing++;
-    return undefined;
-  };
-  return Object.assign(read, { missing: () => missing });
 }
 
 /**

@@ -21,17 +21,14 @@ async function demo(): Promise<void> {
   const port = await freePort(8081).catch(() => freePort(0));
   const ngrok = await startNgrokAgent({ tunnels: [tunnel(`http://127.0.0.1:${port}`, `localhost:${port}`)] });
   const agents = { NGROK_API_URL: ngrok.url, CLOUDFLARED_API_URL: ngrok.url };
-  const env = { ...CREDENTIALS, ...agents, RINGCENTRAL_SERVER: platform.url, PORT: String(port) };
+  const env = { ...CREDENTIALS, ...agents, RINGCENTRAL_SERVER: platform.url, PORT: port };
   const running = new Set<ChildProcess>();
   /** Starts a built program in a folder without .env, with no settings but these. It writes where this one does. */
   const start = (program: string, args: string[], settings: Record<string, string>) => {
     const kept = Object.fromEntries(ENVIRONMENT.map((name) => [name, process.env[name]]));
+    const options = { cwd: folder, env: { ...kept, ...settings } };
     const command = [join(__dirname, '..', program), ...args];
-    const child = spawn(process.execPath, command, {
-      cwd: folder,
-      env: { ...kept, ...settings },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+    const child = spawn(process.execPath, command, { ...options, stdio: ['ignore', 'inherit', 'inherit'] });
     running.add(child);
     return child;
   };
@@ -42,12 +39,10 @@ async function demo(): Promise<void> {
   try {
     tell('The receiver, with the client secret of a fake RingCentral:', 'npm start');
     const receiver = start('src/server.js', [], { ...env, LOG_FORMAT: 'pretty' });
-    await until('the receiver answers', () =>
-      fetch(`http://127.0.0.1:${port}/healthz`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    );
+    await until('the receiver answers', async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+      return answer?.ok === true;
+    });
     tell('The registration, through a fake ngrok:', 'npm run register');
     const [status] = await once(start('scripts/register.js', [], env), 'close');
     if (status !== 0) throw new Error(`the registration ended with ${status}`);
@@ -77,11 +72,11 @@ async function demo(): Promise<void> {
 /** What programs need of the environment, and none of the settings. */
 const ENVIRONMENT = ['PATH', 'SystemRoot', 'TZ', 'TERM', 'NO_COLOR', 'FORCE_COLOR', 'NODE_V8_COVERAGE'];
 
-async function freePort(wanted: number): Promise<number> {
+async function freePort(wanted: number): Promise<string> {
   const server = createServer();
   const { port } = new URL(await listen(server, wanted));
   await close(server);
-  return Number(port);
+  return port;
 }
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {

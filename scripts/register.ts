@@ -6,22 +6,11 @@ import { findAddress, isSameAddress, isTunnelName } from '../src/registration/tu
 import { voicemailExtension } from '../src/ringcentral/event-filters.js';
 import { findWatched, listExtensions, type Mailbox } from '../src/ringcentral/extensions.js';
 import { withSession, type Session } from '../src/ringcentral/session.js';
-import {
-  deleteSubscription,
-  isLive,
-  listSubscriptions,
-  missedSince,
-  shownExpiry,
-  type Subscription,
-} from '../src/ringcentral/subscriptions.js';
-import {
-  addressSettings,
-  readEnvironment,
-  ringCentralSettings,
-  watched,
-  type Environment,
-  type RingCentralSettings,
-} from '../src/settings.js';
+import type { Subscription } from '../src/ringcentral/subscriptions.js';
+import { deleteSubscription, isLive, listSubscriptions } from '../src/ringcentral/subscriptions.js';
+import { missedSince, shownExpiry } from '../src/ringcentral/subscriptions.js';
+import { addressSettings, isLocal, readEnvironment, ringCentralSettings, watched } from '../src/settings.js';
+import type { Environment, RingCentralSettings } from '../src/settings.js';
 import { isoTime, plural, safeText } from '../src/show.js';
 
 const HELP = `Usage: npm run register [-- OPTIONS]
@@ -55,8 +44,7 @@ void runProgram(
     const env = readEnvironment();
     // What is missing or wrong is said before anything is sent.
     const settings = ringCentralSettings(env);
-    if (values.list)
-      return withSession(settings, terminal, (session) => list(session, env, terminal, values.json === true));
+    if (values.list) return withSession(settings, terminal, (session) => list(session, env, terminal, values.json));
     if (values.delete) return withSession(settings, terminal, (session) => deleteAll(session, positionals, terminal));
     return subscribe(env, settings, terminal, values);
   },
@@ -72,7 +60,8 @@ async function subscribe(
   const wanted = watched(env);
   const { address, found } = await findAddress(addressSettings(env, given));
   if (found) say(`Found ${found}`);
-  if (isPlainHttp(address)) say(`${address} is not https: on the way, anyone can read the voicemails.`, 'warning');
+  if (address.startsWith('http:') && !isLocal(address))
+    say(`${address} is not https: on the way, anyone can read the voicemails.`, 'warning');
   if (!noCheck) {
     const { result, warning } = await checkAddress(address, verificationToken);
     say(`Checked ${address}: ${result}`);
@@ -84,15 +73,13 @@ async function subscribe(
     const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';
     const registered = await register(session, { address, eventFilters, verificationToken, need }, say);
     const { subscription, refused, replaced, left, ended, warnings } = registered;
-    if (ended.length > 0)
-      say(
-        `RingCentral had ended an earlier subscription. To see what you missed: ${catchUpCommand(ended, session)}`,
-        'warning',
-      );
+    const now = session.now();
+    const missed = 'RingCentral had ended an earlier subscription. To see what you missed';
+    if (ended.length > 0) say(`${missed}: ${catchUpCommand(ended, now)}`, 'warning');
     const lines = [
       `Subscribed to ${eventFilters.filter((filter) => !refused.some((each) => each.filter === filter)).join(', ')}`,
       `  id       ${subscription.id}`,
-      `  expires  ${shownExpiry(subscription, session.now())}`,
+      `  expires  ${shownExpiry(subscription, now)}`,
       ...(replaced > 0 ? [`  replaces ${plural(replaced, 'earlier subscription')} of this address`] : []),
     ];
     for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await write(safeText(line));
@@ -105,41 +92,34 @@ async function subscribe(
   });
 }
 
-function catchUpCommand(ended: Subscription[], session: Session): string {
-  return `npm run catch-up -- --since ${isoTime(new Date(missedSince(ended, session.now())))}`;
+function catchUpCommand(ended: Subscription[], now: number): string {
+  return `npm run catch-up -- --since ${isoTime(new Date(missedSince(ended, now)))}`;
 }
 
-async function list(session: Session, env: Environment, { write }: Terminal, json: boolean): Promise<void> {
+async function list(session: Session, env: Environment, { write }: Terminal, json = false): Promise<void> {
   const { all, raw } = await listSubscriptions(session);
   if (json) return write(safeText(JSON.stringify(raw)));
   if (all.length === 0) return write('There is no subscription. To create one: npm run register');
   // The list is useful even if we don't know our own address, or may not see the extensions.
-  const own = await Promise.resolve(env)
-    .then((it) => findAddress(addressSettings(it)))
-    .catch(() => undefined);
-  const extensions = await listExtensions(session).then(
-    (all) => [...all.values()],
-    () => [],
-  );
+  const own = await (async () => findAddress(addressSettings(env)))().catch(() => undefined);
+  const extensions = await listExtensions(session).catch(() => []);
   for (const each of all) {
     const isOwn = own !== undefined && isSameAddress(each.address, own.address);
-    for (const line of description(each, isOwn, session, extensions)) await write(safeText(line));
+    for (const line of description(each, isOwn, session.now(), extensions)) await write(safeText(line));
   }
 }
 
-function description(subscription: Subscription, isOwn: boolean, session: Session, extensions: Mailbox[]): string[] {
+function description(subscription: Subscription, isOwn: boolean, now: number, extensions: Mailbox[]): string[] {
   const { id, status, address, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
   const since = typeof blacklistedAt === 'string' ? ` since ${blacklistedAt}: ${blacklistReason}` : '';
   return [
     `${id}${isOwn ? '  (this receiver)' : ''}`,
     `  state    ${status}${since}`,
-    `  expires  ${shownExpiry(subscription, session.now())}`,
+    `  expires  ${shownExpiry(subscription, now)}`,
     ...subscription.eventFilters.map((filter) => `  filter   ${shownFilter(filter, extensions)}`),
-    ...subscription.disabledFilters.map(
-      ({ filter, reason }) => `  disabled ${shownFilter(filter, extensions)}: ${reason}`,
-    ),
+    ...subscription.disabledFilters.map((each) => `  disabled ${shownFilter(each.filter, extensions)}: ${each.reason}`),
     `  address  ${address || subscription.transportType}`,
-    ...cure(subscription, isOwn, session),
+    ...cure(subscription, isOwn, now),
   ];
 }
 
@@ -150,13 +130,13 @@ function shownFilter(filter: string, mailboxes: Mailbox[]): string {
 }
 
 /** The commands that mend a subscription that RingCentral ended. A tunnel's address is another by now. */
-function cure(subscription: Subscription, isOwn: boolean, session: Session): string[] {
+function cure(subscription: Subscription, isOwn: boolean, now: number): string[] {
   const { transportType, address } = subscription;
-  if (transportType !== 'WebHook' || isLive(subscription, session.now())) return [];
+  if (transportType !== 'WebHook' || isLive(subscription, now)) return [];
   // What came is only shown in a command if no shell minds it.
   const shown = /^[\w.:/~%?=&-]+$/.test(address) ? `"${address}"` : 'URL';
   const option = isOwn || isTunnelName(address) ? '' : ` -- --address ${shown}`;
-  return [`  to mend  npm run register${option}`, `           ${catchUpCommand([subscription], session)}`];
+  return [`  to mend  npm run register${option}`, `           ${catchUpCommand([subscription], now)}`];
 }
 
 async function deleteAll(session: Session, ids: string[], { write, say }: Terminal): Promise<void> {
@@ -173,8 +153,4 @@ async function deleteAll(session: Session, ids: string[], { write, say }: Termin
   }
   if (stay > 0)
     throw new Failure(`Not deleted: ${stay} of ${ids.length}. See what there is: npm run register -- --list`);
-}
-
-function isPlainHttp(address: string): boolean {
-  return address.startsWith('http:') && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(address).hostname);
 }

@@ -1,14 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+export const SECOND_MS = 1000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
 /** At most `count` in any minute: each call resolves when it is its turn. Rejects once the signal is aborted. */
 export function perMinute(count: number, signal?: AbortSignal): () => Promise<void> {
   const times: number[] = [];
   const turn = async () => {
-    const waitMs = (times.at(-count) ?? -60_000) + 60_000 - performance.now();
+    const waitMs = (times.at(-count) ?? -MINUTE_MS) + MINUTE_MS - performance.now();
     if (waitMs > 0) await sleep(waitMs, undefined, signal && { signal });
     times.push(performance.now());
     if (times.length > count) times.shift();
   };
-  let last: Promise<void> = Promise.resolve();
+  let last = Promise.resolve();
   return () => (last = last.then(turn));
 }

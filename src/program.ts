@@ -3,6 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { parseArgs, styleText, type ParseArgsConfig } from 'node:util';
 import { codeOf, errorOf, Failure, traceLine } from './errors.js';
 import { outputWriters, type WriteLine } from './log/write-line.js';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './pace.js';
+import type { LogFormat } from './settings.js';
 import { localTime, safeText } from './show.js';
 
 /** How a line on stderr looks on a terminal. A faint one is there to look back at. */
@@ -21,6 +23,9 @@ export interface Terminal {
   /** Aborted when the program has to end: on a signal, or if stdout is lost. */
   signal: AbortSignal;
 }
+
+/** Where a program's results go, and in which form. */
+export type Output = Pick<Terminal, 'write' | 'progress' | 'signal'> & { format: LogFormat };
 
 /** The command line is wrong: the message says how. */
 export class UsageError extends Error {}
@@ -90,15 +95,21 @@ export async function runProgram<const O extends Options>(
     const args = process.argv.slice(2);
     // pnpm hands a lone `--` on.
     if (args[0] === '--') args.shift();
+    // parseArgs() would take a value such as `-1d` for an option: each program says better what is wrong with it.
+    for (const [i, arg] of args.entries())
+      if (options[arg.slice(2)]?.type === 'string' && i + 1 < args.length) args.splice(i, 2, `${arg}=${args[i + 1]}`);
     const commandLine = parseArgs({ args, options, allowPositionals: true });
     const values: Record<string, unknown> = commandLine.values;
     if (values['help']) await write(help);
     else await main(commandLine, { say, write, progress, signal: end.signal });
   } catch (error) {
-    const problem = error instanceof UsageError ? error.message : usageProblem(error);
-    process.exitCode = problem === undefined ? 1 : 2;
-    if (problem !== undefined) say(`${problem}\nUsage: ${command} -- --help`, 'error');
-    else say(error instanceof Failure ? error.message : `Unexpected error: ${traceLine(error)}`, 'error');
+    const { message } = errorOf(error);
+    // What follows the first sentence of parseArgs() is advice for other programs.
+    const isParsing = codeOf(error).startsWith('ERR_PARSE_ARGS_');
+    const isUsage = isParsing || error instanceof UsageError;
+    process.exitCode = isUsage ? 2 : 1;
+    if (isUsage) say(`${isParsing ? message.split(/[.?]\s/)[0] : message}\nUsage: ${command} -- --help`, 'error');
+    else say(error instanceof Failure ? message : `Unexpected error: ${traceLine(error)}`, 'error');
   }
   if (before) process.stderr.write(CLEAR_LINE);
   // A pipe that nobody reads may never take the last lines.
@@ -144,18 +155,12 @@ function failIfKeptByNpm(options: Options, command: string): void {
   );
 }
 
-/** What parseArgs() has against a command line, in a sentence; undefined for any other error. */
-function usageProblem(error: unknown): string | undefined {
-  if (!codeOf(error).startsWith('ERR_PARSE_ARGS_')) return undefined;
-  return errorOf(error).message.split(/[.?]\s/)[0];
-}
-
 /** Throws a UsageError if there is something on the command line that is no option. */
 export function failOnWords([first]: string[]): void {
   if (first !== undefined) throw new UsageError(`Unexpected ${JSON.stringify(first)}`);
 }
 
-const UNIT_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNIT_MS: Record<string, number> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 
 /** A duration from the command line, such as 90m or 24h, in milliseconds; NaN if it is none. */
 export function readDuration(given: string): number {

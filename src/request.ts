@@ -1,19 +1,21 @@
 import { codeOf, errorOf } from './errors.js';
 
-/** When to stop: after a time, after so many bytes, or when the program is told to stop. */
 export interface Limits {
   timeoutMs: number;
   signal?: AbortSignal | undefined;
-  /** The longest body that is read, in bytes: 10 MiB unless given. */
-  maxBytes?: number;
   /**
    * Is handed the body of a success, one chunk after the other, and the answer then comes without one. The time limit
    * counts from the last chunk: a long recording on a slow line is no hang.
    */
-  save?: (chunk: Uint8Array) => Promise<void>;
+  save?: ((chunk: Uint8Array) => Promise<void>) | undefined;
 }
 
-const MIB = 1024 * 1024;
+/** The longest body that is read, and the longest that is saved. */
+const MAX_MIB = 10;
+const MAX_SAVED_MIB = 100;
+
+/** An office proxy that reads along signs certificates by itself. The last one is also a server's without its intermediate. */
+const SIGNED_BY_UNKNOWN = /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/;
 
 /** No answer came. `code` is that of Node.js or OpenSSL (ECONNREFUSED, CERT_HAS_EXPIRED, …), TIMEOUT, TOO_LARGE or STOPPED. */
 export class NoAnswer extends Error {
@@ -24,20 +26,22 @@ export class NoAnswer extends Error {
     super(message);
   }
 
-  /** The message, and what about a proxy may be why there is no answer. */
+  /** The message, and that a proxy may be why: one that is set and not used, or one that signs certificates. */
   get withProxyHint(): string {
-    return `${this.message}${proxyHint(this.code)}`;
+    if (SIGNED_BY_UNKNOWN.test(this.code))
+      return `${this.message}; behind a proxy that signs certificates, start this with NODE_EXTRA_CA_CERTS=FILE, its CA certificate`;
+    const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => process.env[each]);
+    if (!name || process.env['NODE_USE_ENV_PROXY'] === '1') return this.message;
+    return `${this.message}; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`;
   }
 }
 
 /**
- * fetch() with limits on the whole answer: it resolves once the body is there, or saved. It follows no redirect: the
- * request may carry a password.
- *
- * Throws NoAnswer, with a message that says why: "no answer within 15 seconds", "ECONNREFUSED"; and what `save` throws.
+ * fetch() that resolves once the whole answer is there, or saved. It follows no redirect: the request may carry a password.
+ * Throws NoAnswer, whose message says why ("no answer within 15 seconds", "ECONNREFUSED"), and what `save` throws.
  */
 export async function request(input: string | Request, limits: Limits, init?: RequestInit): Promise<Response> {
-  const { timeoutMs, signal, maxBytes = 10 * MIB } = limits;
+  const { timeoutMs, signal } = limits;
   // AbortSignal.any() would do, but leaks with a signal that lives long (Node.js 22.23).
   const controller = new AbortController();
   const stop = () => controller.abort();
@@ -56,13 +60,14 @@ export async function request(input: string | Request, limits: Limits, init?: Re
     const response = await fetch(input, { ...init, redirect: 'manual', signal: controller.signal }).catch(fail);
     const { ok, status, statusText, headers } = response;
     const save = ok ? limits.save : undefined;
+    const maxMib = save ? MAX_SAVED_MIB : MAX_MIB;
     const body: Uint8Array[] = [];
     const reader = response.body?.getReader();
     for (let bytes = 0; reader;) {
       const { done, value } = await reader.read().catch(fail);
       if (done) break;
       bytes += value.byteLength;
-      if (bytes > maxBytes) throw new NoAnswer('TOO_LARGE', `an answer of more than ${maxBytes / MIB} MiB`);
+      if (bytes > maxMib * 1024 * 1024) throw new NoAnswer('TOO_LARGE', `an answer of more than ${maxMib} MiB`);
       if (save) {
         timeout.refresh();
         await save(value);
@@ -77,16 +82,4 @@ export async function request(input: string | Request, limits: Limits, init?: Re
     clearTimeout(timeout);
     signal?.removeEventListener('abort', stop);
   }
-}
-
-/** An office proxy that reads along signs certificates by itself. The last one is also a server's without its intermediate. */
-const SIGNED_BY_UNKNOWN = /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/;
-
-/** What to add if a proxy may be in the way: one that is set and not used, or one that signs certificates; else nothing. */
-function proxyHint(code: string): string {
-  if (SIGNED_BY_UNKNOWN.test(code))
-    return '; behind a proxy that signs certificates, start this with NODE_EXTRA_CA_CERTS=FILE, its CA certificate';
-  const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => process.env[each]);
-  if (!name || process.env['NODE_USE_ENV_PROXY'] === '1') return '';
-  return `; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`;
 }

@@ -7,8 +7,6 @@ import { withoutPassword } from './show.js';
 
 export { missingEnvFile, readEnvironment, type Environment } from './env-file.js';
 
-export type ReceiverSettings = ReturnType<typeof receiverSettings>;
-
 /** The settings of the receiver. Throws a Failure. */
 export function receiverSettings(env: Environment) {
   return {
@@ -20,7 +18,7 @@ export function receiverSettings(env: Environment) {
   };
 }
 
-/** The port of the receiver. 0 is any free one. */
+/** 0 is any free one. */
 function port(env: Environment): number {
   const value = env['PORT'] || '8081';
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw wrong('PORT', value, 'a port number, 0 to 65535');
@@ -39,11 +37,9 @@ export function logFormat(env: Environment): LogFormat {
 }
 
 /**
- * The token that RingCentral gets at registration and sends back with every notification: the only proof of origin
- * that there is (API reference, "WebhookDeliveryModeRequest").
- *
- * WEBHOOK_VERIFICATION_TOKEN, or else 32 hexadecimal digits derived from RINGCENTRAL_CLIENT_SECRET, which both programs
- * know and nobody else does; undefined if neither is set. Throws a Failure.
+ * What RingCentral gets at registration and sends back with every notification: the only proof of origin that there is (API
+ * reference, "WebhookDeliveryModeRequest"). WEBHOOK_VERIFICATION_TOKEN, or else derived from RINGCENTRAL_CLIENT_SECRET,
+ * which both programs know and nobody else does; undefined if neither is set. Throws a Failure.
  */
 export function verificationToken(env: Environment): string | undefined {
   const token = env['WEBHOOK_VERIFICATION_TOKEN'];
@@ -58,7 +54,7 @@ export function verificationToken(env: Environment): string | undefined {
   return createHmac('sha256', secret).update('webhook verification token').digest('hex').slice(0, 32);
 }
 
-function wrong(name: string, value: string, takes: string): Failure {
+function wrong(name: string, value: string | undefined, takes: string): Failure {
   return new Failure(`${name} is ${JSON.stringify(value)}: it takes ${takes}`);
 }
 
@@ -75,9 +71,9 @@ export function ringCentralSettings(env: Environment) {
 }
 
 /** A second agent on the same machine takes the next port (ngrok documentation, "Agent API"). */
-const NGROK_API_URLS: [string, string] = ['http://127.0.0.1:4040', 'http://127.0.0.1:4041'];
-/** Its metrics server takes the first free port of these (cloudflared's source, since 2024.12.1). */
-const CLOUDFLARED_API_URLS = [20241, 20242, 20243, 20244, 20245].map((each) => `http://127.0.0.1:${each}`);
+const NGROK_PORTS = [4040, 4041];
+/** Its metrics server takes the first free one of these (cloudflared's source, since 2024.12.1). */
+const CLOUDFLARED_PORTS = [20241, 20242, 20243, 20244, 20245];
 
 export type AddressSettings = ReturnType<typeof addressSettings>;
 
@@ -89,20 +85,19 @@ export function addressSettings(env: Environment, given?: string) {
   const receiverPort = port(env);
   if (!address && receiverPort === 0)
     throw new Failure('With PORT=0 the port changes at each start: give --address, or set WEBHOOK_ADDRESS.');
-  const apiUrl = apiUrlOf(env, 'NGROK_API_URL', NGROK_API_URLS[0]);
-  const cloudflared = apiUrlOf(env, 'CLOUDFLARED_API_URL', 'http://127.0.0.1:20241');
   return {
     port: receiverPort,
     address,
-    ngrokApiUrls: apiUrl ? [apiUrl] : NGROK_API_URLS,
-    cloudflaredApiUrls: cloudflared ? [cloudflared] : CLOUDFLARED_API_URLS,
+    ngrokApiUrls: apiUrls(env, 'NGROK_API_URL', NGROK_PORTS),
+    cloudflaredApiUrls: apiUrls(env, 'CLOUDFLARED_API_URL', CLOUDFLARED_PORTS),
     /** Whether RingCentral is on this machine, as in the demo: then it reaches what is here. */
     isServerLocal: isLocal(server(env)),
   };
 }
 
-function apiUrlOf(env: Environment, name: string, example: string): string | undefined {
-  return env[name] && httpUrl(name, env[name], example).origin;
+function apiUrls(env: Environment, name: string, usualPorts: number[]): string[] {
+  const usual = usualPorts.map((each) => `http://127.0.0.1:${each}`);
+  return env[name] ? [httpUrl(name, env[name], String(usual[0])).origin] : usual;
 }
 
 const PRODUCTION = 'https://platform.ringcentral.com';
@@ -140,24 +135,17 @@ export type Watched = { eventFilters: string[] } | { extensions: string[] | 'all
 
 /** What to be told of: the voicemails of the user who logs in, unless something else is set. Throws a Failure. */
 export function watched(env: Environment): Watched {
-  const value = env['WEBHOOK_EXTENSIONS'];
-  if (!value) return { eventFilters: eventFilters(env) };
-  if (env['WEBHOOK_EVENT_FILTERS'])
+  const { WEBHOOK_EXTENSIONS: extensions, WEBHOOK_EVENT_FILTERS: filters } = env;
+  if (extensions && filters)
     throw new Failure('WEBHOOK_EXTENSIONS and WEBHOOK_EVENT_FILTERS are both set: choose one.');
-  if (value === 'all') return { extensions: value };
-  const numbers = value.split(',').map((number) => number.trim());
-  if (!numbers.every((number) => /^\d+$/.test(number)))
-    throw wrong('WEBHOOK_EXTENSIONS', value, 'extension numbers, separated by commas, or all');
-  return { extensions: [...new Set(numbers)] };
-}
-
-/** The event filters to subscribe to. Throws a Failure. */
-export function eventFilters(env: Environment): string[] {
-  const value = env['WEBHOOK_EVENT_FILTERS'] || voicemailFilter('~');
-  const filters = value.split(',').map((filter) => filter.trim());
-  if (!filters.every((filter) => /^\/restapi\/\S+$/.test(filter)))
-    throw wrong('WEBHOOK_EVENT_FILTERS', value, 'event filters that start with /restapi/, separated by commas');
-  return filters;
+  if (extensions === 'all') return { extensions };
+  const given = (extensions || filters || voicemailFilter('~')).split(',').map((each) => each.trim());
+  if (!extensions) {
+    if (given.every((filter) => /^\/restapi\/\S+$/.test(filter))) return { eventFilters: given };
+    throw wrong('WEBHOOK_EVENT_FILTERS', filters, 'event filters that start with /restapi/, separated by commas');
+  }
+  if (given.every((number) => /^\d+$/.test(number))) return { extensions: [...new Set(given)] };
+  throw wrong('WEBHOOK_EXTENSIONS', extensions, 'extension numbers, separated by commas, or all');
 }
 
 function httpUrl(name: string, value: string, example: string): URL {

@@ -1,15 +1,12 @@
 import { textOf } from './unknown.js';
 
-// C0, DEL and C1 move a terminal's cursor or colour it; U+2028 and U+2029 end a line for some readers; the rest change
-// the order in which text is read (https://trojansource.codes).
-// oxlint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+// C0, DEL and C1 move a terminal's cursor or colour it; U+2028 and U+2029 end a line for some readers; the rest show nothing,
+// or change the order in which text is read (https://trojansource.codes). Names and emoji need U+200C and U+200D.
+const UNSAFE =
+  // oxlint-disable-next-line no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40(?=[\udc00-\udc7f])|(?<=\udb40)[\udc00-\udc7f]/g;
 
-/**
- * Makes text from outside safe for a terminal and for one line of a log.
- *
- * Unsafe characters become JSON escapes (`\u001b`). They can only stand inside a JSON string, so JSON stays the same JSON.
- */
+/** Text from outside, safe for a terminal and one line of a log: with JSON escapes (`\u001b`), so JSON stays the same JSON. */
 export function safeText(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

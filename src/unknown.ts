@@ -1,11 +1,6 @@
-/** Whether it has fields: an object or a list. */
-function hasFields(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
 /** The fields of something from outside; none if it is not an object. */
 export function fieldsOf(value: unknown): Record<string, unknown> {
-  return hasFields(value) ? value : {};
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** The items of something from outside; none if it is not a list. */

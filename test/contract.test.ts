@@ -1,22 +1,11 @@
 import { expect, it } from '@jest/globals';
 import { isJson, voicemailFilter } from '../src/contract.js';
 
-it.each(['application/json', 'Application/JSON', 'application/json;charset=UTF-8', 'application/json ; charset=UTF-8'])(
-  'takes %s for JSON',
-  (contentType) => {
-    expect(isJson(contentType)).toBe(true);
-  },
-);
-
-it.each([
-  '',
-  'text/html',
-  'application/jsonp',
-  'application/json-seq',
-  'application/problem+json',
-  'x application/json',
-])('does not take %j for JSON', (contentType) => {
-  expect(isJson(contentType)).toBe(false);
+it('takes for JSON what is, whatever its charset and case', () => {
+  const json = 'application/json Application/JSON application/json;charset=UTF-8'.split(' ');
+  const others = 'text/html application/jsonp application/json-seq application/problem+json'.split(' ');
+  const spaced = ['application/json ; charset=UTF-8', '', 'x application/json'];
+  expect([...json, ...others, ...spaced].filter(isJson)).toEqual([...json, spaced[0]]);
 });
 
 it('names the voicemails of an extension as RingCentral does', () => {

@@ -6,12 +6,14 @@ describe('safeText', () => {
     const unsafe = '\0\t\n\r\u001b\u007f\u0080\u009b\u009f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069';
     expect(safeText(unsafe)).toMatch(/^(\\u[\da-f]{4}){18}$/);
     expect(safeText('\u001b[2J\u009b')).toBe('\\u001b[2J\\u009b');
-    const safe = 'Ünï → "quoted" \\ אב 😀 ';
+    const silent = '\u00ad\u180e\u200b\u2060\u206f\ufeff\ufff9\u{e0001}\u{e007f}';
+    expect(safeText(silent)).toMatch(/^(\\u[\da-f]{4}){11}$/);
+    const safe = 'Ünï → "quoted" \\ אב 😀 می\u200cخواهم 👩\u200d💻 ';
     expect(safeText(safe)).toBe(safe);
   });
 
   it('leaves the same JSON', () => {
-    const value = { s: '\u007f\u009b\u2028\u202e' };
+    const value = { s: '\u007f\u009b\u2028\u202e\u{e0001}' };
     expect(JSON.parse(safeText(JSON.stringify(value)))).toEqual(value);
   });
 });

@@ -1,68 +1,62 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../errors.js';
 import { NotLogged, type LogEvent } from '../log/event-log.js';
+import { DAY_MS, SECOND_MS } from '../pace.js';
 import type { Say } from '../program.js';
 import { isBlocked, isRefused } from '../ringcentral/errors.js';
 import type { Mailbox } from '../ringcentral/extensions.js';
 import { itemKey } from '../ringcentral/list.js';
-import { byTime, eventOf, listVoicemails, messageTime, type Message } from '../ringcentral/message-store.js';
+import { byTime, eventOf, listVoicemails, type Message } from '../ringcentral/message-store.js';
 import type { Session } from '../ringcentral/session.js';
 import { plural } from '../show.js';
 import type { Ledger } from './ledger.js';
-import type { Recordings } from './recordings.js';
+import type { Problems } from './problems.js';
+import type { Recordings } from './attachments.js';
 
-const DAY_MS = 86_400_000;
+/** How long a notification that is under way gets before its voicemail is logged, if `everyMs` is not shorter. */
+const GRACE_MS = 10 * SECOND_MS;
 
 export interface CompareOptions {
+  session: Session;
   ledger: Ledger;
   log: LogEvent;
   /** Whether a voicemail is logged, or being written. */
   has: (key: string) => boolean;
   recordings: Recordings | undefined;
-  /** How long a notification that is under way gets before its voicemail is logged, in milliseconds. */
-  graceMs: number;
-  /** Awaited before each page of a list. */
-  turn: () => Promise<void>;
+  problems: Problems;
+  everyMs: number;
   say: Say;
   signal: AbortSignal;
 }
 
-export interface Comparison {
-  /** How many voicemails came without a notification. */
-  missing: number;
-  compared: Mailbox[];
-  /** What is wrong with single mailboxes. */
-  refused: Map<Mailbox, Failure>;
-  /** Why the rest could not be compared. */
-  failure: Failure | undefined;
-}
-
 /**
  * Compares mailboxes with the log: logs what RingCentral's message store has and the log has not, oldest first, and
- * remembers for each mailbox that was compared whole when that was, by RingCentral's clock.
+ * remembers for each mailbox that was compared whole when that was, by RingCentral's clock. `turn` is awaited before each
+ * page. A mailbox that is refused is a problem of its own.
+ *
+ * Resolves to how many voicemails came without a notification, and why the rest could not be compared.
  */
-export async function compare(session: Session, mailboxes: Mailbox[], options: CompareOptions): Promise<Comparison> {
-  const { ledger, log, has, recordings, graceMs, turn, say, signal } = options;
-  const lists: { mailbox: Mailbox; messages: Message[]; since: number; time: number }[] = [];
-  const refused = new Map<Mailbox, Failure>();
+export async function compare(
+  mailboxes: Mailbox[],
+  turn: () => Promise<void>,
+  { session, ledger, log, has, recordings, problems, everyMs, say, signal }: CompareOptions,
+): Promise<{ missing: number; failure: Failure | undefined }> {
+  const lists: { id: string; messages: Message[]; due: Message[]; time: number }[] = [];
   let failure: Failure | undefined;
   let failedInARow = 0;
-  for (const mailbox of mailboxes) {
+  for (const { id, label } of mailboxes) {
     try {
-      const since = ledger.since(mailbox.id);
+      const since = ledger.since(id);
       // Recordings that could not be saved are tried again for a day.
       const from = recordings ? Math.min(since, session.now() - DAY_MS) : since;
-      const { items: messages, time } = await listVoicemails(session, mailbox.id, from, turn);
-      ledger.setBefore(
-        mailbox.id,
-        messages.map((message) => ({ id: itemKey(message), time: messageTime(message) })),
-      );
-      lists.push({ mailbox, messages, since, time });
+      const { items: messages, time } = await listVoicemails(session, id, from, turn);
+      lists.push({ id, messages, due: ledger.due(id, messages), time });
+      problems.set(`the mailbox of ${label}`, undefined);
       failedInARow = 0;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (isRefused(error)) {
-        refused.set(mailbox, error);
+        problems.set(`the mailbox of ${label}`, `${label}: ${error.message}`);
         continue;
       }
       failure = error;
@@ -71,26 +65,22 @@ export async function compare(session: Session, mailboxes: Mailbox[], options: C
       if (failedInARow === 2 || isBlocked(error)) break;
     }
   }
-  const due = lists.flatMap(({ mailbox, messages, since }) =>
-    messages
-      .filter((message) => !(messageTime(message) < since) && !ledger.isBefore(mailbox.id, itemKey(message)))
-      .map((message) => ({ mailbox, message })),
-  );
+  const due = lists.flatMap((list) => list.due.map((message) => ({ id: list.id, message })));
   due.sort((one, other) => byTime(one.message, other.message));
   const missing = () => due.filter(({ message }) => !has(itemKey(message))).length;
   // A notification may be under way.
-  if (missing() > 0) await sleep(graceMs, undefined, { signal });
+  if (missing() > 0) await sleep(Math.min(everyMs, GRACE_MS), undefined, { signal });
   const count = missing();
   if (count > 0) say(`${plural(count, 'voicemail')} came without a notification:`);
   try {
     // Those that are being written, too: only what is out counts as compared.
-    for (const { mailbox, message } of due) await log(eventOf(message, mailbox.id));
-    for (const { mailbox, time } of lists) ledger.compared(mailbox.id, time);
+    for (const { id, message } of due) await log(eventOf(message, id));
+    for (const { id, time } of lists) ledger.compared(id, time);
   } catch (error) {
     if (!(error instanceof NotLogged)) throw error;
     failure = new Failure(`A voicemail could not be logged: ${error.message}.`);
   }
-  for (const { mailbox, messages } of lists)
-    for (const message of messages) if (has(itemKey(message))) recordings?.want(mailbox.id, message);
-  return { missing: count, compared: lists.map(({ mailbox }) => mailbox), refused, failure };
+  for (const { id, messages } of lists)
+    for (const message of messages) if (has(itemKey(message))) recordings?.want(id, message);
+  return { missing: count, failure };
 }

@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { appendFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { codeOf, errorOf } from '../errors.js';
 
 /**
@@ -17,11 +7,10 @@ import { codeOf, errorOf } from '../errors.js';
  */
 export class LedgerFile {
   problem: string | undefined;
-  #state: 'open' | 'failed' | 'unreadable' = 'open';
-  #fd: number | undefined;
+  #state: 'usable' | 'unwritten' | 'unreadable' = 'usable';
   #pending: string[] = [];
   #lines = 0;
-  /** How long the file is if nobody else writes it. */
+  /** How many bytes it has if nobody else writes it. */
   #size = 0;
 
   /** `all` are the lines that still matter: they replace a file that has more than `maxLines`, or is gone. */
@@ -34,9 +23,10 @@ export class LedgerFile {
   /** Reads the lines that an earlier run wrote. */
   read(take: (line: unknown) => void): void {
     try {
-      if (statSync(this.path, { throwIfNoEntry: false })?.isFile() === false) throw new Error('it is no file');
-      const lines = readFileSync(this.path, 'utf8').split('\n');
-      this.#lines = lines.length;
+      if (!statSync(this.path).isFile()) throw new Error('it is no file');
+      const content = readFileSync(this.path);
+      const lines = content.toString().split('\n');
+      [this.#size, this.#lines] = [content.length, lines.length];
       // The last one is empty, or torn.
       if (lines.pop() !== '') this.#pending.push('');
       for (const line of lines) take(parsed(line));
@@ -46,7 +36,7 @@ export class LedgerFile {
   }
 
   append(line: object): void {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'usable') return;
     if (this.#pending.length === 0) process.nextTick(() => this.flush());
     this.#pending.push(JSON.stringify(line));
   }
@@ -55,51 +45,33 @@ export class LedgerFile {
   flush(): void {
     if (this.#state === 'unreadable') return;
     try {
-      const there = statSync(this.path, { throwIfNoEntry: false })?.ino;
-      const isOther = this.#fd !== undefined && fstatSync(this.#fd).ino !== there;
-      if (this.#state === 'failed' || this.#lines > this.maxLines || (isOther && !there)) this.#rewrite();
-      else if (isOther) this.#close();
-      const fd = (this.#fd ??= openSync(this.path, 'a', 0o600));
-      const { size } = fstatSync(fd);
-      if ((isOther && there) || (this.#size > 0 && size !== this.#size))
+      const size = statSync(this.path, { throwIfNoEntry: false })?.size;
+      if (size === undefined || this.#state === 'unwritten' || this.#lines > this.maxLines) return this.#rewrite();
+      if (size !== this.#size)
         this.problem = `Another \`npm run keep\` writes ${this.path}, too: give each its own KEEP_FILE.`;
-      const bytes = Buffer.from(this.#pending.map((line) => `${line}\n`).join(''));
-      if (writeSync(fd, bytes) < bytes.length) throw new Error('no space left on device');
+      const text = this.#pending.map((line) => `${line}\n`).join('');
+      appendFileSync(this.path, text);
+      this.#size = size + Buffer.byteLength(text);
       this.#lines += this.#pending.length;
       this.#pending = [];
-      this.#size = size + bytes.length;
     } catch (error) {
       this.#fail('written', error);
     }
   }
 
+  #rewrite(): void {
+    const lines = this.all().map((line) => `${JSON.stringify(line)}\n`);
+    const text = lines.join('');
+    writeFileSync(`${this.path}.new`, text, { mode: 0o600 });
+    renameSync(`${this.path}.new`, this.path);
+    [this.#size, this.#lines, this.#pending] = [Buffer.byteLength(text), lines.length, []];
+    [this.#state, this.problem] = ['usable', undefined];
+  }
+
   #fail(what: 'read' | 'written', error: unknown): void {
     this.problem = `${this.path} cannot be ${what} (${errorOf(error).message}): after a restart, voicemails may come twice.`;
-    this.#state = what === 'read' ? 'unreadable' : 'failed';
+    this.#state = what === 'read' ? 'unreadable' : 'unwritten';
     this.#pending = [];
-    this.#close();
-  }
-
-  #close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
-  }
-
-  #rewrite(): void {
-    const next = `${this.path}.new`;
-    const lines = this.all();
-    try {
-      writeFileSync(next, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600 });
-      this.#close();
-      renameSync(next, this.path);
-    } finally {
-      rmSync(next, { force: true });
-    }
-    this.#lines = lines.length;
-    this.#size = 0;
-    this.#pending = [];
-    this.#state = 'open';
-    this.problem = undefined;
   }
 }
 

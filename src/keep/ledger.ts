@@ -1,19 +1,22 @@
 import { REMEMBERED } from '../log/event-log.js';
-import { fieldsOf, itemsOf, textOf } from '../unknown.js';
+import { HOUR_MS, MINUTE_MS } from '../pace.js';
+import { itemKey } from '../ringcentral/list.js';
+import { messageTime, type Message } from '../ringcentral/message-store.js';
+import { fieldsOf, textOf } from '../unknown.js';
 import { LedgerFile } from './ledger-file.js';
 
-const HOUR_MS = 3_600_000;
-/** How often the mark of a mailbox is written down, in milliseconds: the hour that each list begins before it covers this. */
-const MARK_EVERY_MS = 5 * 60_000;
+/** How often the mark of a mailbox is written down: the hour that each list begins before it covers this. */
+const MARK_EVERY_MS = 5 * MINUTE_MS;
 /** When the file is written anew with what still matters, in lines. */
 const MAX_LINES = 2 * REMEMBERED;
 
 /** What is known of a mailbox. Times are RingCentral's, in milliseconds. */
 interface MailboxState {
-  /** When it was first met. */
   met: number;
   /** When it was last compared whole; undefined before the first time. */
   compared?: number | undefined;
+  /** What of that is in the file. */
+  marked?: number | undefined;
   /** What its first list held from before it was met: not missing. */
   before?: Set<string> | undefined;
 }
@@ -30,8 +33,6 @@ export class Ledger {
   readonly #created = new Set<string>();
   /** Addresses that were being subscribed, and since when: the answer may have been lost. */
   readonly #subscribing = new Map<string, number>();
-  /** When the mark of each mailbox was last written down. */
-  readonly #marked = new Map<string, number>();
   readonly #file: LedgerFile;
 
   constructor(path: string) {
@@ -72,21 +73,13 @@ export class Ledger {
     return compared - HOUR_MS;
   }
 
-  /** Remembers that a new mailbox is to be compared from a time on. */
-  compareFrom(mailbox: string, since: number): void {
-    this.#add({ mailbox, compared: iso(since + HOUR_MS) });
-  }
-
-  /** Remembers what the first list of a new mailbox holds from before it was met: what a later list adds is missing. */
-  setBefore(mailbox: string, listed: { id: string; time: number }[]): void {
-    const { met = 0, compared, before } = this.#mailboxes.get(mailbox) ?? {};
-    if (compared !== undefined || before) return;
-    this.#add({ mailbox, before: listed.filter(({ time }) => !(time >= met)).map(({ id }) => id) });
-  }
-
-  /** Whether a voicemail was there before its mailbox was met. */
-  isBefore(mailbox: string, id: string): boolean {
-    return this.#mailboxes.get(mailbox)?.before?.has(id) === true;
+  /** What of a list has to be logged: not what the first list of a new mailbox holds from before it was met. */
+  due(mailbox: string, messages: Message[]): Message[] {
+    const state = this.#mailboxes.get(mailbox);
+    if (state && state.compared === undefined && !state.before)
+      this.#add({ mailbox, before: messages.filter((each) => !(messageTime(each) >= state.met)).map(itemKey) });
+    const since = this.since(mailbox);
+    return messages.filter((each) => !(messageTime(each) < since) && !state?.before?.has(itemKey(each)));
   }
 
   /** Remembers that a mailbox was compared whole at a time. */
@@ -95,9 +88,7 @@ export class Ledger {
     if (!state) return;
     state.compared = at;
     // Back, too, after an answer with a wrong Date.
-    if (Math.abs(at - (this.#marked.get(mailbox) ?? 0)) < MARK_EVERY_MS) return;
-    this.#marked.set(mailbox, at);
-    this.#file.append({ mailbox, met: iso(state.met), compared: iso(at) });
+    if (Math.abs(at - (state.marked ?? 0)) >= MARK_EVERY_MS) this.#add({ mailbox, compared: iso(at) });
   }
 
   /** Whether keep created a subscription: by its id, or by an address for which the answer may have been lost. */
@@ -122,8 +113,11 @@ export class Ledger {
   }
 
   #lines(): object[] {
+    const mailboxes = [...this.#mailboxes].map(([mailbox, { met, compared, before }]) => {
+      return { mailbox, met: iso(met), compared: compared && iso(compared), before: before && [...before] };
+    });
     return [
-      ...[...this.#mailboxes].map(([mailbox, state]) => lineOf(mailbox, state)),
+      ...mailboxes,
       ...[...this.logged].map(([id, awaited]) => ({ logged: id, awaited })),
       { subscribed: [...this.#created] },
       ...[...this.#subscribing].map(([address, at]) => ({ subscribing: address, at: iso(at) })),
@@ -135,44 +129,30 @@ export class Ledger {
     this.#file.append(line);
   }
 
-  #take({
-    logged,
-    awaited,
-    transcribed,
-    mailbox,
-    subscribing,
-    at,
-    subscribed,
-    ...times
-  }: Record<string, unknown>): void {
-    const [id, done, name, address] = [logged, transcribed, mailbox, subscribing].map(textOf);
+  #take({ logged, awaited, transcribed, subscribing, at, subscribed, ...line }: Record<string, unknown>): void {
+    const [id, done, address] = [logged, transcribed, subscribing].map(textOf);
     if (id !== undefined) {
       this.logged.set(id, textOf(awaited));
       if (this.logged.size > REMEMBERED) this.logged.delete(this.logged.keys().next().value ?? '');
     }
     if (done !== undefined && this.logged.has(done)) this.logged.set(done, undefined);
-    if (name !== undefined) this.#takeMailbox(name, times);
     if (address !== undefined) this.#subscribing.set(address, timeOf(at) ?? Infinity);
-    if (!Array.isArray(subscribed)) return;
-    this.#created.clear();
-    this.#subscribing.clear();
-    for (const each of itemsOf(subscribed)) this.#created.add(String(each));
+    if (Array.isArray(subscribed)) {
+      this.#created.clear();
+      this.#subscribing.clear();
+      for (const each of subscribed) this.#created.add(String(each));
+    }
+    this.#takeMailbox(line);
   }
 
-  #takeMailbox(name: string, { met, compared, before }: Record<string, unknown>): void {
-    const known = this.#mailboxes.get(name);
-    const first = known?.met ?? timeOf(met);
-    if (first === undefined) return;
-    this.#mailboxes.set(name, {
-      met: first,
-      compared: timeOf(compared) ?? known?.compared,
-      before: Array.isArray(before) ? new Set(before.map(String)) : known?.before,
-    });
+  #takeMailbox({ mailbox, met, compared, before }: Record<string, unknown>): void {
+    const name = textOf(mailbox) ?? '';
+    const state: MailboxState = this.#mailboxes.get(name) ?? { met: timeOf(met) ?? NaN };
+    if (Number.isNaN(state.met)) return;
+    this.#mailboxes.set(name, state);
+    state.marked = state.compared = timeOf(compared) ?? state.compared;
+    if (Array.isArray(before)) state.before = new Set(before.map(String));
   }
-}
-
-function lineOf(mailbox: string, { met, compared, before }: MailboxState): object {
-  return { mailbox, met: iso(met), compared: compared && iso(compared), before: before && [...before] };
 }
 
 function iso(time: number): string {

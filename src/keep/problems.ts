@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../errors.js';
 import type { Say } from '../program.js';
+import { retryAfterMs } from '../ringcentral/errors.js';
 
 export type Problems = ReturnType<typeof problemLog>;
 
@@ -30,23 +32,25 @@ export function problemLog(say: Say, signal: AbortSignal) {
     } else if (open.delete(about) && hasWorked)
       say(open.size === 0 ? 'Everything works again.' : `Works again: ${about}.`);
   };
-  return {
-    set,
-    /** Does a step. Resolves to the Failure that it ended in, if it did. */
-    async attempt(about: string, step: () => Promise<void>): Promise<Failure | undefined> {
-      try {
-        await step();
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        set(about, error.message);
-        return error;
-      }
+  /** Does a step. Resolves to the Failure that it ended in; what it resolves to are single things that failed. */
+  const attempt = async (about: string, step: () => Promise<string[] | void>): Promise<Failure | undefined> => {
+    try {
+      const failed = (await step()) ?? [];
+      if (failed.length > 0) throw new Failure(failed.join('\n'));
       set(about, undefined);
       return undefined;
-    },
-    /** Takes note that all was tried: has it worked? */
-    note(): void {
-      hasWorked ||= open.size === 0;
-    },
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      set(about, error.message);
+      return error;
+    }
   };
+  /** Does a step again and again, `pauseMs` after it ended, or later if RingCentral asks for that. */
+  const repeat = async (about: string, pauseMs: number, step: () => Promise<string[] | void>): Promise<never> => {
+    for (let failure: Failure | undefined; ; failure = await attempt(about, step))
+      await sleep(Math.max(pauseMs, retryAfterMs(failure)), undefined, { signal });
+  };
+  /** Takes note that all was tried: has it worked? */
+  const note = (): void => void (hasWorked ||= open.size === 0);
+  return { set, attempt, repeat, note };
 }

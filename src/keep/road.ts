@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../errors.js';
+import { DAY_MS, HOUR_MS } from '../pace.js';
 import type { Say } from '../program.js';
 import { shakeHands } from '../registration/handshake-check.js';
 import { register, removeEarlier, type Registered } from '../registration/register.js';
-import { findAddress, isSameAddress } from '../registration/tunnels.js';
+import { findAddress, isSameAddress, isTunnelName } from '../registration/tunnels.js';
 import { refusedFilters } from '../ringcentral/event-filters.js';
-import type { Watched } from '../ringcentral/extensions.js';
+import { mailboxesOf, type Mailbox } from '../ringcentral/extensions.js';
 import type { Session } from '../ringcentral/session.js';
-import { isLive, listSubscriptions, shownExpiry, type Subscription } from '../ringcentral/subscriptions.js';
+import type { Subscription } from '../ringcentral/subscriptions.js';
+import { isLive, listSubscriptions, missedSince, shownExpiry } from '../ringcentral/subscriptions.js';
 import type { AddressSettings } from '../settings.js';
+import { shownTime } from '../show.js';
 import type { Ledger } from './ledger.js';
 
-const MONTH_MS = 30 * 86_400_000;
+const MONTH_MS = 30 * DAY_MS;
 
 export interface RoadOptions {
+  session: Session;
   addressSettings: AddressSettings;
   verificationToken: string;
   ledger: Ledger;
@@ -32,23 +36,49 @@ export class Road {
 
   constructor(private readonly options: RoadOptions) {}
 
-  get isRegistered(): boolean {
-    return this.#registered !== undefined;
-  }
-
   /** Registers at the next check, whatever it finds. */
   renew(): void {
     if (this.#registered) this.#registered.asked = [];
   }
 
+  /**
+   * Reads in earlier subscriptions since when voicemails of mailboxes that are new to the ledger may be missing, and writes
+   * it into the ledger: a registration may delete them after that. Throws a Failure.
+   */
+  async readEvidence(mailboxes: Mailbox[]): Promise<void> {
+    const { session, addressSettings, ledger, say } = this.options;
+    const fresh = mailboxes.filter(({ id }) => ledger.isNew(id));
+    if (fresh.length === 0) return;
+    const { subscriptions } = await listSubscriptions(session);
+    const now = session.now();
+    const set = addressSettings.address;
+    const isOurs = (at: string) => isTunnelName(at) || (set !== undefined && isSameAddress(at, set));
+    // Not those that keep created: the ledger has met their mailboxes by then.
+    const ours = subscriptions.filter((each) => isOurs(each.address) && !ledger.isCreated(each));
+    const said = new Set<string>();
+    for (const { id } of fresh) {
+      const covering = ours.filter((each) => mailboxesOf(each.eventFilters, session).some((own) => own.id === id));
+      if (covering.length === 0) continue;
+      const ended = covering.filter((each) => !isLive(each, now));
+      const since = Math.min(missedSince(ended, now), ended.length < covering.length ? now - DAY_MS : now);
+      ledger.compared(id, since + HOUR_MS);
+      said.add(
+        ended.length > 0
+          ? `RingCentral had ended an earlier subscription: comparing from ${shownTime(new Date(since))} on.`
+          : 'A live subscription of an earlier run is there: comparing the last 24 hours. Some voicemails may be repeats.',
+      );
+    }
+    said.forEach((line) => say(line));
+  }
+
   /** Resolves to the public address once it is proven to lead to this very process. Throws a Failure. */
   async findAddress(): Promise<string> {
     const { addressSettings, ownChecks, signal } = this.options;
-    const { address } = await findAddress(addressSettings, { signal });
+    const { address } = await findAddress(addressSettings, signal);
     const nonce = randomUUID();
     ownChecks.add(nonce);
     try {
-      await shakeHands(address, { nonce }, { signal });
+      await shakeHands(address, { nonce, signal });
       if (ownChecks.has(nonce))
         throw new Failure(
           `Another receiver answers at ${address}: notifications go there. Stop it, or give this one its own address.`,
@@ -63,24 +93,26 @@ export class Road {
    * Sees that a live subscription of the address brings what the last registration got, and registers otherwise: always
    * at first, as nobody can read back with which token a subscription was made. Throws a Failure.
    */
-  async checkSubscription(session: Session, address: string, { eventFilters }: Watched): Promise<void> {
+  async checkSubscription(address: string, eventFilters: string[]): Promise<void> {
     const known = this.#registered;
     const isSame = known?.address === address && eventFilters.join() === known.asked.join();
-    if (!isSame || !(await this.#isSubscribed(session, address, known.granted)))
-      await this.#register(session, address, eventFilters);
+    if (!isSame || !(await this.#isSubscribed(address, known.granted))) await this.#register(address, eventFilters);
   }
 
   /** Whether one live subscription of the address is there, which may be that of another run. Deletes earlier ones. */
-  async #isSubscribed(session: Session, address: string, granted: string[]): Promise<boolean> {
+  async #isSubscribed(address: string, granted: string[]): Promise<boolean> {
+    const { session, ledger } = this.options;
     const { subscriptions } = await listSubscriptions(session);
     const now = session.now();
     const isAtAddress = (each: Subscription) => isSameAddress(each.address, address);
     const own = subscriptions
-      .filter((each) => isAtAddress(each) && isLive(each, now) && refusedFilters(each, granted).length === 0)
+      .filter(
+        (each) => isAtAddress(each) && isLive(each, now) && refusedFilters(each, granted, session.ownerId).length === 0,
+      )
       .sort((one, other) => one.creationTime.localeCompare(other.creationTime))
       .at(-1);
     if (!own || isEnding(own, now)) return false;
-    const isOurs = (each: Subscription) => isAtAddress(each) || this.options.ledger.isCreated(each);
+    const isOurs = (each: Subscription) => isAtAddress(each) || ledger.isCreated(each);
     const { left } = await removeEarlier(session, subscriptions, own, isOurs);
     this.#remember(
       subscriptions.filter((each) => each === own || left.has(each)),
@@ -89,8 +121,8 @@ export class Road {
     return true;
   }
 
-  async #register(session: Session, address: string, eventFilters: string[]): Promise<void> {
-    const { verificationToken, ledger, say } = this.options;
+  async #register(address: string, eventFilters: string[]): Promise<void> {
+    const { session, verificationToken, ledger, say } = this.options;
     const isFirst = !this.#registered;
     const isFormer = (each: Subscription) => ledger.isCreated(each);
     ledger.subscribing(address, session.now());
@@ -100,7 +132,10 @@ export class Road {
     this.#registered = { address, asked: eventFilters, granted };
     this.refused = refused.map(({ filter, reason }) => `RingCentral will send nothing for ${filter}: ${reason}`);
     say(`Subscribed${isFirst ? '' : ' again'}: ${address}, until ${shownExpiry(subscription, session.now())}`);
-    if (isFirst) for (const warning of warnings) say(warning, 'warning');
+    if (isFirst) {
+      for (const warning of warnings) say(warning, 'warning');
+      say('Call the number and leave a voicemail. Stop with Ctrl-C.');
+    }
     this.#remember([subscription, ...left.keys()], left, subscription.id);
   }
 

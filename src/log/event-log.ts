@@ -2,7 +2,7 @@ import { errorOf } from '../errors.js';
 import { fieldsOf, textOrNumberOf } from '../unknown.js';
 import type { WriteLine } from './write-line.js';
 
-/** How long an event may take to be written, in milliseconds, before its notification is refused: RingCentral waits 3000. */
+/** How long an event may take to be written before its notification is refused, in milliseconds: RingCentral waits 3000. */
 const WRITE_TIMEOUT_MS = 1500;
 /** How many keys are remembered: as many as 100 full mailboxes hold (200 voicemails each; guide, message exports). */
 export const REMEMBERED = 20_000;
@@ -39,7 +39,6 @@ interface EventLogOptions {
   known?: Iterable<string>;
   /** Told of each event once its line is out. */
   onLogged?: (event: WebhookEvent) => void;
-  timeoutMs?: number;
 }
 
 /** The message id of a voicemail; undefined for other events, and for a voicemail without one. */
@@ -49,7 +48,7 @@ export function voicemailId({ event, body }: WebhookEvent): string | undefined {
 
 /** Logs each event once. `has` says whether one with a key is logged, or being written. */
 export function eventLog(options: EventLogOptions): { log: LogEvent; has: (key: string) => boolean } {
-  const { write, show, keyOf = ({ uuid }) => uuid, known = [], onLogged, timeoutMs = WRITE_TIMEOUT_MS } = options;
+  const { write, show, keyOf = ({ uuid }) => uuid, known = [], onLogged } = options;
   const earlier = Promise.resolve();
   const lines = new Map<string, Promise<void>>(Array.from(known, (key) => [key, earlier]));
   // One iterator for good: a new one for each event would step over all that was deleted so far.
@@ -66,15 +65,16 @@ export function eventLog(options: EventLogOptions): { log: LogEvent; has: (key: 
   const log: LogEvent = async (event) => {
     const key = keyOf(event);
     const first = key === undefined ? undefined : lines.get(key);
-    await inTime(first ?? start(event, key), timeoutMs);
+    await inTime(first ?? start(event, key));
     return first ? 'repeated' : 'logged';
   };
   return { log, has: (key) => lines.has(key) };
 }
 
-function inTime(line: Promise<void>, timeoutMs: number): Promise<void> {
+function inTime(line: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timeout = setTimeout(() => reject(new NotLogged(`stdout has taken nothing for ${timeoutMs} ms`)), timeoutMs);
+    const late = () => reject(new NotLogged(`stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`));
+    const timeout = setTimeout(late, WRITE_TIMEOUT_MS);
     line
       .then(resolve, (error: unknown) => reject(new NotLogged(errorOf(error).message)))
       .finally(() => clearTimeout(timeout));

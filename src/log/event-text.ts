@@ -7,10 +7,7 @@ import { shownOrigin, summary } from './voicemail.js';
 /** What is longer with indentation stays as it came: 8 KB nested 4,000 deep would become 16 MB. */
 const MAX_INDENTED = 1024 * 1024;
 
-/**
- * An event as stdout shows it: its JSON in one line, or for a person with `pretty` the payload, and then the summary with
- * the text of the voicemail, if there is one, under it. Only on a terminal, the summary is bold and the payload faint.
- */
+/** An event as stdout shows it: its JSON in one line, or for a person its summary and text, under the payload if `pretty`. */
 export function eventText(event: WebhookEvent, format: LogFormat): string {
   if (format === 'json') return oneLine(event.json);
   const shown = [styleText('bold', summary(event), { stream: process.stdout })];
@@ -19,7 +16,6 @@ export function eventText(event: WebhookEvent, format: LogFormat): string {
   return shown.join('\n');
 }
 
-/** JSON as it came, in one line. */
 function oneLine(json: string): string {
   return safeText(json.replace(/[\t\n\r]+/g, ' '));
 }
@@ -38,15 +34,10 @@ function laidOut(json: string): string {
   return JSON.stringify(JSON.parse(json), null, 2).split('\n').map(safeText).join('\n');
 }
 
-/**
- * What came of a voicemail after it was logged, as stdout shows it: a transcript for a person in lines under one that says
- * whose, a recording as its path; or else one line of JSON with the voicemail as it is then.
- */
-export function laterText(
-  event: WebhookEvent,
-  more: { transcript: string } | { recording: string },
-  format: LogFormat,
-): string {
+type Later = { transcript: string } | { recording: string };
+
+/** What came of a voicemail after it was logged, as stdout shows it: for a person, or in one line of JSON. */
+export function laterText(event: WebhookEvent, more: Later, format: LogFormat): string {
   if (format === 'json') return oneLine(JSON.stringify({ event: event.event, ...more, body: event.body }));
   if ('recording' in more) return `    ${safeText(more.recording)}`;
   return `${localTime().time}  Transcript of ${shownOrigin(event)}:\n${wrap(more.transcript)}`;

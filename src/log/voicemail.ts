@@ -1,16 +1,17 @@
-import { safeText, shownText, shownTime } from '../show.js';
+import { cutText, safeText, shownText, shownTime } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';
 import type { WebhookEvent } from './event-log.js';
 
+/** The longest name, number or place, in characters. */
+const MAX_LENGTH = 100;
+
 /**
- * An event in one line for a person: local time, who called whom, how long, and how it stands.
- *
- * Every field of a voicemail can be missing, and callers choose the text in it: what is not as documented is left out,
- * and the rest made safe for a terminal.
+ * An event in one line for a person: local time, who called whom, how long, and how it stands. What is not as documented is
+ * left out; callers choose the text in the rest: it is safe for a terminal.
  */
 export function summary({ event, timestamp, body }: WebhookEvent): string {
   const message = fieldsOf(body);
-  const time = shownTime(arrival(textOf(message['creationTime']) ?? textOf(timestamp)));
+  const time = shownArrival(message['creationTime'], timestamp);
   if (/\/subscription\/~\?/.test(event))
     return `${time}  Subscription reminder: RingCentral will end it soon. Run \`npm run register\`.`;
   const isVoicemail = /^voicemail$/i.test(textOf(message['type']) ?? '') || event.endsWith('/voicemail');
@@ -31,7 +32,7 @@ export function shownOrigin({ body, timestamp }: WebhookEvent): string {
   const { creationTime, from } = fieldsOf(body);
   const { name, phoneNumber } = fieldsOf(from);
   const who = shownText(name) ?? shownText(phoneNumber) ?? 'a withheld number';
-  return `${shownTime(arrival(textOf(creationTime) ?? textOf(timestamp)))}, ${who}`;
+  return `${shownArrival(creationTime, timestamp)}, ${cutText(who, MAX_LENGTH)}`;
 }
 
 function caller(from: unknown): string {
@@ -42,7 +43,8 @@ function party(who: unknown, withoutNumber: unknown): string {
   const { name, phoneNumber, extensionNumber, location } = fieldsOf(who);
   const extension = shownText(extensionNumber);
   const number = shownText(phoneNumber) ?? (extension ? `ext. ${extension}` : shownText(withoutNumber));
-  return [shownText(name), number, shownText(location)].filter((part) => part !== undefined).join(', ');
+  const parts = [shownText(name), number, shownText(location)].filter((part) => part !== undefined);
+  return parts.map((part) => cutText(part, MAX_LENGTH)).join(', ');
 }
 
 /** How long the recording is: "0:17", "1:35", "1:02:03". */
@@ -58,15 +60,15 @@ function duration(attachments: unknown): string | undefined {
 }
 
 /** "transcription in progress" for InProgress; nothing if there will be none. */
-function transcription(status: string | undefined): string | undefined {
-  if (!status || status === 'NotAvailable' || status === 'Unknown') return undefined;
+function transcription(status = 'Unknown'): string | undefined {
+  if (status === 'NotAvailable' || status === 'Unknown') return undefined;
   // As RingCentral's own client shows it.
-  if (status === 'CompletedPartially') return 'transcription in progress';
-  return `transcription ${status.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()}`;
+  const shown = status === 'CompletedPartially' ? 'InProgress' : status;
+  return `transcription ${shown.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()}`;
 }
 
-/** When it came; now if it does not say. */
-function arrival(timestamp: string | undefined): Date {
-  const given = new Date(timestamp ?? NaN);
-  return Number.isNaN(given.getTime()) ? new Date() : given;
+/** When it came, by the first of these that is a time; now if none is. */
+function shownArrival(creationTime: unknown, timestamp: unknown): string {
+  const given = Date.parse(textOf(creationTime) ?? textOf(timestamp) ?? '');
+  return shownTime(Number.isNaN(given) ? new Date() : new Date(given));
 }

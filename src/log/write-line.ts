@@ -1,4 +1,4 @@
-import { fstatSync, openSync, closeSync, readSync, writeSync, type BigIntStats } from 'node:fs';
+import { fstatSync, openSync, closeSync, readSync, writeSync } from 'node:fs';
 import { errorOf, Failure } from '../errors.js';
 
 /** What may wait for a slow reader, in characters: beyond it lines are refused, so memory stays bounded. */
@@ -57,13 +57,10 @@ export function lineWriter(stream: Stream): WriteLine {
 export function outputWriters(): { writeOut: WriteLine; writeErr: WriteLine } {
   const [out, err] = [fstatSync(1, { bigint: true }), fstatSync(2, { bigint: true })];
   const writeOut = lineWriter(process.stdout);
-  const isOne = isSame(out, err) && !isReplaced(process.stdout) && !isReplaced(process.stderr);
+  // On Windows, pipes and consoles have no inode: they count as different.
+  const isSame = out.ino !== 0n && out.ino === err.ino && out.dev === err.dev;
+  const isOne = isSame && !isReplaced(process.stdout) && !isReplaced(process.stderr);
   return { writeOut, writeErr: isOne ? writeOut : lineWriter(process.stderr) };
-}
-
-/** On Windows, pipes and consoles have no inode: they count as different. */
-function isSame(one: BigIntStats, other: BigIntStats): boolean {
-  return one.ino !== 0n && one.ino === other.ino && one.dev === other.dev;
 }
 
 /** Whether a process manager put its own write() in place of the stream's: pm2's cluster mode, whose log files it leads to. */
@@ -71,7 +68,7 @@ function isReplaced(stream: Stream): boolean {
   return Object.hasOwn(stream, 'write');
 }
 
-/** Files, and devices that are no terminal. */
+/** Also a device that is no terminal. */
 function isFile({ fd, isTTY }: Stream): boolean {
   const stat = fstatSync(fd);
   return stat.isFile() || (stat.isCharacterDevice() && !isTTY);
@@ -92,15 +89,16 @@ function fileSink(fd: number): Sink {
   let isMidLine = endsMidLine(fd);
   return async (text) => {
     const bytes = Buffer.from(text);
-    const [data, extra] = isMidLine ? [Buffer.concat([Buffer.from('\n'), bytes]), 1] : [bytes, 0];
+    const data = isMidLine ? Buffer.concat([Buffer.from('\n'), bytes]) : bytes;
+    const extra = data.length - bytes.length;
     let written = 0;
     try {
       while (written < data.length) written += writeSync(fd, data, written);
-      isMidLine = false;
       return { written: bytes.length };
     } catch (error) {
-      if (written > 0) isMidLine = data[written - 1] !== LINE_FEED;
       return { written: written - extra, error: errorOf(error) };
+    } finally {
+      if (written > 0) isMidLine = data[written - 1] !== LINE_FEED;
     }
   };
 }

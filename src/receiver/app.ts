@@ -12,9 +12,6 @@ import { Refusal } from './notification.js';
 import { webhook, type WebhookOptions } from './webhook.js';
 
 const MAX_BODY_BYTES = 100 * 1024;
-/** The longest error sentence, in characters: with the headers, no answer may reach 1024 bytes. */
-const MAX_ERROR_LENGTH = 200;
-
 const BODY_TOO_LARGE = 'The body is over 100 KiB, the most that is read';
 
 /** What some of body-parser's errors mean to the sender: its own words do not say what is expected. */
@@ -34,13 +31,8 @@ export function createApp(options: WebhookOptions): RequestListener {
   app.use(cors({ methods: 'POST', allowedHeaders: 'Content-Type,Validation-Token,Verification-Token' }));
   // Any content type: a handshake's does not matter, its body is empty.
   app.post('/webhook', refuseLargeBody, bodyParser.raw({ type: () => true, limit: MAX_BODY_BYTES }), webhook(options));
-  app.use(
-    helmet.contentSecurityPolicy({
-      useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-    }),
-    helmet.strictTransportSecurity(),
-  );
+  const directives = { defaultSrc: ["'none'"], frameAncestors: ["'none'"] };
+  app.use(helmet.contentSecurityPolicy({ useDefaults: false, directives }), helmet.strictTransportSecurity());
   app.all('/webhook', (req, res) => {
     res.setHeader('Allow', 'POST');
     throw new Refusal(405, `${req.method} is not served here: handshakes and notifications are sent with POST`);
@@ -111,6 +103,7 @@ function refuse(say: Say): ErrorRequestHandler {
     }
     res.removeHeader('Validation-Token');
     res.locals['reason'] = message;
-    res.status(status).json({ error: cutText(safeText(message), MAX_ERROR_LENGTH) });
+    // With the headers, no answer may reach 1024 bytes.
+    res.status(status).json({ error: cutText(safeText(message), 200) });
   };
 }

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { codeOf, errorOf, Failure } from '../errors.js';
 import { createApp } from './app.js';
 import type { WebhookOptions } from './webhook.js';
 
-/** How long a request may take to arrive, in milliseconds: a slow sender holds a connection no longer. */
+/** How long a request may take to arrive, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a connection is kept between requests: longer than load balancers keep theirs (60 s). */
 const KEEP_ALIVE_MS = 65_000;
@@ -20,17 +20,12 @@ export interface ReceiverOptions extends WebhookOptions {
   host: string | undefined;
 }
 
-/** A receiver that listens. */
-export interface Receiver {
-  port: number;
-  /** Where a program on this machine reaches it, without a slash at the end. */
-  url: string;
-  /** Takes no new connections, and resolves once the requests under way are answered, after 4 seconds at the latest. */
-  stop(): Promise<void>;
-}
-
-/** Starts a receiver. Throws a Failure if it cannot listen. */
-export async function startReceiver({ port, host, ...options }: ReceiverOptions): Promise<Receiver> {
+/**
+ * Starts a receiver. Resolves to its port and where a program on this machine reaches it, without a slash at the end; stop()
+ * takes no new connections, and resolves once the requests under way are answered, after 4 seconds at the latest. Throws a
+ * Failure if it cannot listen.
+ */
+export async function startReceiver({ port, host, ...options }: ReceiverOptions) {
   const server = createServer({
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: REQUEST_TIMEOUT_MS,
@@ -73,7 +68,7 @@ export async function startReceiver({ port, host, ...options }: ReceiverOptions)
  */
 function oneAtATime(app: RequestListener): RequestListener {
   const answers = new WeakMap<Socket, ServerResponse>();
-  return (req: IncomingMessage, res: ServerResponse & { req: IncomingMessage }) => {
+  return (req, res) => {
     const { socket } = req;
     const last = answers.get(socket);
     if (socket.destroyed || (last && !last.writableFinished)) return void socket.destroy();

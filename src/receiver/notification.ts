@@ -1,4 +1,3 @@
-import type { Request } from 'express';
 import { isJson } from '../contract.js';
 import type { WebhookEvent } from '../log/event-log.js';
 import { fieldsOf, textOf } from '../unknown.js';
@@ -18,11 +17,8 @@ export class Refusal extends Error {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The notification in a request whose body is a Buffer; undefined if there is none. Throws a Refusal if it is not JSON. */
-export function readNotification(req: Request): WebhookEvent | undefined {
-  const content: unknown = req.body;
-  if (!Buffer.isBuffer(content) || content.length === 0) return undefined;
-  const contentType = req.get('content-type') ?? '';
+/** The notification in a request's body; undefined if it is other JSON. Throws a Refusal if it is not JSON. */
+export function readNotification(content: Buffer, contentType = ''): WebhookEvent | undefined {
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1] ?? 'utf-8';
   if (!isJson(contentType) || !/^utf-?8$/i.test(charset))
     throw new Refusal(415, `Content-Type must be application/json in UTF-8, not ${contentType || 'missing'}`);
@@ -34,11 +30,11 @@ export function readNotification(req: Request): WebhookEvent | undefined {
   } catch (error) {
     throw new Refusal(400, `The body is not JSON in UTF-8: ${String(error)}`);
   }
-  const { event, uuid, timestamp, body } = fieldsOf(payload);
+  const { event, uuid: given, timestamp, body } = fieldsOf(payload);
   if (typeof event !== 'string') return undefined;
-  const identity = textOf(uuid);
-  const isShort = identity !== undefined && identity.length <= MAX_UUID_LENGTH;
+  const identity = textOf(given) ?? '';
+  const uuid = identity !== '' && identity.length <= MAX_UUID_LENGTH ? identity : undefined;
   // By the API description, the text of a voicemail ("VoicemailMessageEventBody").
   const text = event.endsWith('/voicemail') ? textOf(fieldsOf(body)['subject']) : undefined;
-  return { json, event, uuid: isShort ? identity : undefined, timestamp, body, text };
+  return { json, event, uuid, timestamp, body, text };
 }

@@ -19,19 +19,17 @@ export interface WebhookOptions {
 }
 
 /**
- * POST /webhook: answers RingCentral's handshake and logs its notifications (Developer Guide, "Creating Webhooks").
- *
- * Expects the body as a Buffer. Throws a Refusal if a request is neither, is not proven to come from RingCentral, or
- * could not be logged.
+ * POST /webhook: answers RingCentral's handshake and logs its notifications (Developer Guide, "Creating Webhooks"). Expects
+ * the body as a Buffer. Throws a Refusal.
  */
 export function webhook({ log, verificationToken, say, ownChecks }: WebhookOptions): RequestHandler {
   const originOf = originCheck(verificationToken);
   const advise = refusalAdvice(say);
   return async (req, res) => {
     const origin = originOf(req);
-    const isEmpty = !Buffer.isBuffer(req.body) || req.body.length === 0;
-    if (origin === 'wrong') refuseOrigin(isEmpty ? 'handshake' : 'notification');
-    const notification = isEmpty ? undefined : readNotification(req);
+    const content = Buffer.isBuffer(req.body) && req.body.length > 0 ? req.body : undefined;
+    if (origin === 'wrong') refuseOrigin(content ? 'notification' : 'handshake');
+    const notification = content && readNotification(content, req.get('content-type'));
     if (notification && origin !== 'proven') refuseOrigin('notification');
     // The guide of 2023-12 sends a Validation-Token with every notification, too.
     if (!notification || req.get('validation-token') !== undefined) echoToken(req, res);

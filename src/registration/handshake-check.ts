@@ -1,71 +1,65 @@
 import { randomUUID } from 'node:crypto';
 import { isJson, MAX_ANSWER_BYTES, MAX_ANSWER_MS } from '../contract.js';
-import { NoAnswer, request, type Limits } from '../request.js';
+import { NoAnswer, request } from '../request.js';
 import { Failure } from '../errors.js';
 import { safeText, withoutPassword } from '../show.js';
 
 /**
- * Tries an address before RingCentral does: it answers a handshake by RingCentral's rules, and knows our verification
- * token. Resolves to what to say about it; `warning` if it takes any other token, too.
- *
- * Throws a Failure that names the rule that the answer breaks, and what to do.
+ * Tries an address before RingCentral does: whether it answers by RingCentral's rules, and knows our verification token.
+ * Resolves to what to say about it; `warning` if it takes any other token, too. Throws a Failure that names the rule that
+ * the answer breaks, and what to do.
  */
 export async function checkAddress(
   address: string,
   verificationToken: string,
-  limits: Partial<Limits> = {},
 ): Promise<{ result: string; warning?: string }> {
-  const tryWith = (token?: string) =>
-    shakeHands(address, { verificationToken: token }, limits).catch((error: unknown) => {
-      if (!(error instanceof Unreachable)) throw error;
-      throw new Failure(
-        `${error.message} If only this machine cannot reach it, register without this check: npm run register -- --no-check`,
-      );
-    });
-  const start = performance.now();
-  await tryWith();
-  const ms = Math.round(performance.now() - start);
-  await tryWith(verificationToken);
-  const refused = await tryWith(randomUUID()).catch((error: unknown) => {
-    if (error instanceof WrongToken) return error;
-    throw error;
-  });
-  if (refused) return { result: `answers in ${ms} ms and knows our token` };
-  return {
-    result: `answers in ${ms} ms`,
-    warning: `The receiver at ${address} takes notifications from anyone: stop it, and start it in this folder, with this .env.`,
-  };
+  try {
+    const start = performance.now();
+    await shakeHands(address);
+    const result = `answers in ${Math.round(performance.now() - start)} ms`;
+    await shakeHands(address, { verificationToken });
+    const refusal = await shakeHands(address, { verificationToken: randomUUID() }).catch((error: unknown) => error);
+    if (refusal instanceof WrongToken) return { result: `${result} and knows our token` };
+    if (refusal !== undefined) throw refusal;
+    const warning = `The receiver at ${address} takes notifications from anyone: stop it, and start it in this folder, with this .env.`;
+    return { result, warning };
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    throw new Failure(
+      `${error.message} If only this machine cannot reach it, register without this check: npm run register -- --no-check`,
+    );
+  }
 }
 
 const RECEIVER = 'the receiver (`npm start` or `npm run keep`)';
 
-/** The receiver was started with another verification token. */
 class WrongToken extends Failure {}
 
 /** No answer came, perhaps to this machine only. */
 class Unreachable extends Failure {}
 
-/**
- * Does a handshake as RingCentral will. With a verification token it asks whether the receiver expects that one. `nonce`
- * is the Validation-Token to send, for a receiver in this process that knows its own question by it.
- *
- * Throws a Failure that names the rule that the answer breaks, and what to do.
- */
+interface Handshake {
+  /** Asks whether the receiver expects this one. */
+  verificationToken?: string;
+  /** The Validation-Token: a receiver in this process knows its own question by it. */
+  nonce?: string;
+  signal?: AbortSignal;
+}
+
+/** Does a handshake as RingCentral will. Throws a Failure that names the rule that the answer breaks, and what to do. */
 export async function shakeHands(
   address: string,
-  { verificationToken, nonce = randomUUID() }: { verificationToken?: string | undefined; nonce?: string } = {},
-  limits: Partial<Limits> = {},
+  { verificationToken, nonce = randomUUID(), signal }: Handshake = {},
 ): Promise<void> {
   const headers = {
     'User-Agent': 'handshake-check',
     'Validation-Token': nonce,
     ...(verificationToken !== undefined && { 'Verification-Token': verificationToken }),
   };
-  const answer = await request(address, { timeoutMs: MAX_ANSWER_MS, ...limits }, { method: 'POST', headers }).catch(
-    (error: unknown) => {
-      throw error instanceof NoAnswer ? noAnswer(address, error) : error;
-    },
-  );
+  const limits = { timeoutMs: MAX_ANSWER_MS, signal };
+  const answer = await request(address, limits, { method: 'POST', headers }).catch((error: unknown) => {
+    throw error instanceof NoAnswer ? noAnswer(address, error) : error;
+  });
   const body = Buffer.from(await answer.arrayBuffer());
   const [ngrokError] = /^ERR_NGROK_\d+$/.exec(answer.headers.get('ngrok-error-code') ?? '') ?? [];
   if (answer.status === 401 && verificationToken !== undefined && !ngrokError)
@@ -74,9 +68,7 @@ export async function shakeHands(
         'RINGCENTRAL_CLIENT_SECRET or WEBHOOK_VERIFICATION_TOKEN.',
     );
   // ngrok: any 404 of its own. Cloudflare: 530 with "error code: 1033" is its tunnel without a connector.
-  const isTunnelGone =
-    (answer.status === 404 && ngrokError !== undefined) ||
-    (answer.status === 530 && /\b1033\b/.test(body.toString('latin1')));
+  const isTunnelGone = ngrokError ? answer.status === 404 : answer.status === 530 && /\b1033\b/.test(body.toString());
   const broken = isTunnelGone
     ? 'is the address of a tunnel that is gone: start the tunnel again; its address may be another one then.'
     : (whyRefused(answer) ?? whyWrong(answer, nonce, body.byteLength));
@@ -116,24 +108,26 @@ function whyWrong({ headers }: Response, token: string, bodyBytes: number): stri
   );
 }
 
-function noAnswer(address: string, { code, message, withProxyHint }: NoAnswer): Failure {
+function noAnswer(address: string, { code, message, withProxyHint: why }: NoAnswer): Failure {
   if (code.startsWith('ERR_SSL_'))
     return new Failure(
       `${address} does not speak TLS (${message}): is it http, or is the tunnel or the proxy missing?`,
     );
   if (/CERT|SIGNATURE|ISSUER|TLS/.test(code))
     return new Failure(
-      `${address} has a certificate that is not valid (${withProxyHint}). Often the intermediate certificate is missing: serve it too.`,
+      `${address} has a certificate that is not valid (${why}). Often the intermediate certificate is missing: serve it too.`,
     );
   if (code === 'TOO_LARGE')
     return new Failure(`${address} gives ${message}: another program than the receiver answers there.`);
-  return new Unreachable(`${address} ${whyUnreachable(code, withProxyHint)}`);
-}
-
-function whyUnreachable(code: string, reason: string): string {
   if (code === 'TIMEOUT')
-    return `gives ${reason}, and RingCentral waits no longer: is the receiver stopped, or the tunnel slow?`;
-  if (code === 'ECONNREFUSED') return `cannot be reached (${reason}), nothing listens there: is ${RECEIVER} running?`;
-  if (code === 'ENOTFOUND') return `cannot be reached (${reason}), its name is not known: is the tunnel up?`;
-  return `cannot be reached (${reason}): are ${RECEIVER} and the tunnel running?`;
+    return new Unreachable(
+      `${address} gives ${why}, and RingCentral waits no longer: is the receiver stopped, or the tunnel slow?`,
+    );
+  const causes = new Map([
+    ['ECONNREFUSED', `, nothing listens there: is ${RECEIVER} running?`],
+    ['ENOTFOUND', ', its name is not known: is the tunnel up?'],
+  ]);
+  return new Unreachable(
+    `${address} cannot be reached (${why})${causes.get(code) ?? `: are ${RECEIVER} and the tunnel running?`}`,
+  );
 }

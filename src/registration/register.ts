@@ -24,11 +24,11 @@ export interface Wanted extends NewSubscription {
   isFormer?: (subscription: Subscription) => boolean;
 }
 
+/** A new subscription, and its event filters that bring nothing. */
+type Created = { subscription: Subscription; refused: Refused[] };
+
 /** What a registration did, and what it could not. */
-export interface Registered {
-  subscription: Subscription;
-  /** The event filters that bring nothing, each with the reason. */
-  refused: Refused[];
+export interface Registered extends Created {
   /** How many earlier subscriptions are gone. */
   replaced: number;
   /** The earlier ones that are not, each with the reason. */
@@ -53,16 +53,14 @@ export async function register(session: Session, wanted: Wanted, say: Say): Prom
   const earlier = before.filter(isOurs);
   const strays = before.filter((each) => !isOurs(each) && isTunnelName(each.address));
   const ended = [...earlier, ...strays].filter((each) => !isLive(each, now));
-  const { subscription, refused, madeRoom } = await createWithRoom(session, wanted, earlier, say);
-  const registered = { subscription, refused, ended, warnings: warningsOf(subscription, strays.length, session.now()) };
-  try {
-    const { subscriptions } = await listSubscriptions(session);
-    const known = new Set(earlier.map(({ id }) => id));
-    const { removed, left } = await removeEarlier(session, subscriptions, subscription, isOurs, known);
-    return { ...registered, replaced: removed + madeRoom, left };
-  } catch (error) {
-    return { ...registered, replaced: madeRoom, left: new Map(earlier.map((each) => [each, messageOf(error)])) };
-  }
+  const { madeRoom, ...created } = await createWithRoom(session, wanted, earlier, say);
+  const warnings = warningsOf(created.subscription, strays.length, session.now());
+  const known = new Set(earlier.map(({ id }) => id));
+  const { removed, left } = await listSubscriptions(session).then(
+    ({ subscriptions }) => removeEarlier(session, subscriptions, created.subscription, isOurs, known),
+    (error: unknown) => ({ removed: 0, left: new Map(earlier.map((each) => [each, messageOf(error)])) }),
+  );
+  return { ...created, replaced: removed + madeRoom, left, ended, warnings };
 }
 
 /**
@@ -92,8 +90,6 @@ export async function removeEarlier(
   }
   return { removed, left };
 }
-
-type Created = { subscription: Subscription; refused: Refused[] };
 
 /** Creates the new subscription, in the place of an earlier one if there is no room for both. */
 async function createWithRoom(
@@ -129,24 +125,23 @@ async function createWithRoom(
 }
 
 /** Creates a subscription. Throws a Failure if it will not bring what it has to, and deletes it again. */
-async function createLive(session: Session, wanted: Wanted, say: Say): Promise<Created> {
-  const { need, ...asked } = wanted;
+async function createLive(session: Session, { need, ...wanted }: Wanted, say: Say): Promise<Created> {
   const refused: Refused[] = [];
   for (;;) {
-    const eventFilters = asked.eventFilters.filter((filter) => !refused.some((each) => each.filter === filter));
+    const eventFilters = wanted.eventFilters.filter((filter) => !refused.some((each) => each.filter === filter));
     let subscription: Subscription;
     try {
-      subscription = await createSubscription(session, { ...asked, eventFilters }, say);
+      subscription = await createSubscription(session, { ...wanted, eventFilters }, say);
     } catch (error) {
       const named = need === 'some' ? eventFilters.filter((filter) => isNamed(filter, error)) : [];
       if (named.length === 0 || named.length === eventFilters.length) throw error;
       refused.push(...named.map((filter) => ({ filter, reason: messageOf(error) })));
       continue;
     }
-    const all = [...refused, ...refusedFilters(subscription, eventFilters)];
-    const isEnough = need === 'some' ? all.length < asked.eventFilters.length : all.length === 0;
-    const problem = whyNotLive(subscription, isEnough ? [] : all, session.now());
-    if (problem === undefined) return { subscription, refused: all };
+    refused.push(...refusedFilters(subscription, eventFilters, session.ownerId));
+    const isEnough = need === 'some' && refused.length < wanted.eventFilters.length;
+    const problem = whyNotLive(subscription, isEnough ? [] : refused, session.now());
+    if (problem === undefined) return { subscription, refused };
     const stays = await deleteUnlessGone(session, subscription.id).catch((error: unknown) => `\n${messageOf(error)}`);
     throw new Failure(`${problem}${stays ?? ''}`);
   }
@@ -155,8 +150,8 @@ async function createLive(session: Session, wanted: Wanted, say: Say): Promise<C
 /** Whether a refusal names an event filter, or the extension in it. */
 function isNamed(filter: string, error: unknown): boolean {
   if (!(error instanceof RingCentralError) || error.status === 429) return false;
-  const extension = voicemailExtension(filter) ?? '~';
-  return error.message.includes(filter) || (extension !== '~' && new RegExp(`\\b${extension}\\b`).test(error.message));
+  const id = /^\d+$/.exec(voicemailExtension(filter) ?? '')?.[0];
+  return error.message.includes(filter) || (id !== undefined && new RegExp(`\\b${id}\\b`).test(error.message));
 }
 
 function warningsOf({ expirationTime }: Subscription, strays: number, now: number): string[] {

@@ -1,4 +1,4 @@
-import { NoAnswer, request, type Limits } from '../request.js';
+import { NoAnswer, request } from '../request.js';
 import { deliveryAddress, isLocal, type AddressSettings } from '../settings.js';
 import { Failure } from '../errors.js';
 import { safeText } from '../show.js';
@@ -8,18 +8,15 @@ import { fieldsOf, textOf, textOrNumberOf } from '../unknown.js';
 export class NoTunnel extends Failure {}
 
 /**
- * The delivery address: the one that is set, or else that of the tunnel of ngrok or cloudflared that leads to the
- * receiver's port. `found` says which tunnel that is.
- *
- * Throws a Failure that says what to start or to set: NoTunnel if there is none; another if there is more than one, or if
- * RingCentral cannot reach the address.
+ * The delivery address: the one that is set, or else that of the tunnel that leads to the receiver's port; `found` says
+ * which. Throws a Failure that says what to start or to set: NoTunnel if there is none.
  */
 export async function findAddress(
   settings: AddressSettings,
-  limits: Partial<Limits> = {},
+  signal?: AbortSignal,
 ): Promise<{ address: string; found?: string }> {
   const { address, port, isServerLocal } = settings;
-  const result = address === undefined ? await findTunnel(settings, limits) : { address };
+  const result = address === undefined ? await findTunnel(settings, signal) : { address };
   if (!isServerLocal && isLocal(result.address))
     throw new Failure(
       `RingCentral cannot reach ${result.address}: it is an address of this machine or its network.\n` +
@@ -31,18 +28,14 @@ export async function findAddress(
 const howToStart = (port: number) =>
   `run \`ngrok http ${port}\` or \`cloudflared tunnel --url http://localhost:${port}\` in another terminal`;
 
-interface Tunnel {
-  /** The public address; empty if the program does not know it. */
-  url: string;
-  /** The local port that it leads to. */
-  port: number;
-}
+/** A public address, empty if the program does not know it, and the local port that it leads to. */
+type Tunnel = { url: string; port: number };
 
-async function findTunnel(settings: AddressSettings, limits: Partial<Limits>) {
+async function findTunnel(settings: AddressSettings, signal: AbortSignal | undefined) {
   const { port, ngrokApiUrls, cloudflaredApiUrls } = settings;
   const answers = await Promise.all([
-    ...ask('ngrok', 'NGROK_API_URL', ngrokApiUrls, ngrokTunnels, limits),
-    ...ask('cloudflared', 'CLOUDFLARED_API_URL', cloudflaredApiUrls, cloudflaredTunnels, limits),
+    ...ask('ngrok', 'NGROK_API_URL', ngrokApiUrls, ngrokTunnels, signal),
+    ...ask('cloudflared', 'CLOUDFLARED_API_URL', cloudflaredApiUrls, cloudflaredTunnels, signal),
   ]);
   const tunnels = answers.flatMap((answer) => answer.tunnels);
   const here = tunnels.filter((each) => each.port === port && isWeb(each.url));
@@ -51,10 +44,10 @@ async function findTunnel(settings: AddressSettings, limits: Partial<Limits>) {
   const byUrl = new Map((secure.length > 0 ? secure : here).map((each) => [each.url, each]));
   const [chosen, ...others] = byUrl.values();
   if (!chosen) {
-    const instead = [...tunnels.map(shownTunnel), ...answers.flatMap(({ problem }) => problem ?? [])];
+    const instead = [...tunnels.map(shownTunnel), ...answers.flatMap(({ problem }) => problem ?? [])].join('; ');
     throw new NoTunnel(
       `No tunnel to port ${port}: ${howToStart(port)}, or set WEBHOOK_ADDRESS to the public address.` +
-        (instead.length > 0 ? `\nFound instead: ${instead.join('; ')}.` : ''),
+        (instead && `\nFound instead: ${instead}.`),
     );
   }
   if (others.length > 0)
@@ -63,10 +56,8 @@ async function findTunnel(settings: AddressSettings, limits: Partial<Limits>) {
         'Choose one with --address URL, or set WEBHOOK_ADDRESS.',
     );
   const { program, url } = chosen;
-  return {
-    address: deliveryAddress(url, `The address of the ${program} tunnel`),
-    found: `${program}: ${safeText(url)} → localhost:${port}`,
-  };
+  const address = deliveryAddress(url, `The address of the ${program} tunnel`);
+  return { address, found: `${program}: ${safeText(url)} → localhost:${port}` };
 }
 
 function isWeb(url: string): boolean {
@@ -74,9 +65,8 @@ function isWeb(url: string): boolean {
 }
 
 function shownTunnel({ program, url, port }: Tunnel & { program: string }): string {
-  const isOther = url !== '' && !isWeb(url);
-  const name = safeText(url) || '(public name unknown)';
-  return `${program} ${name} → port ${port}${isOther ? ' (but RingCentral needs http)' : ''}`;
+  const note = url === '' || isWeb(url) ? '' : ' (but RingCentral needs http)';
+  return `${program} ${safeText(url) || '(public name unknown)'} → port ${port}${note}`;
 }
 
 /** Gets a path of a program's API. Resolves to the fields of what it answers: none if that is no JSON. */
@@ -88,26 +78,27 @@ function ask(
   setting: string,
   apiUrls: string[],
   read: (get: Get) => Promise<Tunnel[] | undefined>,
-  limits: Partial<Limits>,
+  signal: AbortSignal | undefined,
 ) {
   return apiUrls.map(async (apiUrl) => {
     const get: Get = async (path) => {
-      const answer = await request(`${apiUrl}${path}`, { timeoutMs: 3000, ...limits });
+      const answer = await request(`${apiUrl}${path}`, { timeoutMs: 3000, signal });
       return fieldsOf(await answer.json().catch(() => undefined));
     };
-    const found = await read(get).catch((error: unknown) => {
-      if (error instanceof NoAnswer) return error;
-      throw error;
-    });
-    if (Array.isArray(found))
-      return {
-        tunnels: found.map((each) => ({ program, ...each })),
-        problem: found.length === 0 ? `${program} without a tunnel, at ${apiUrl}` : undefined,
-      };
+    let why = `another program than ${program} answers there`;
+    try {
+      const found = await read(get);
+      if (found)
+        return {
+          tunnels: found.map((each) => ({ program, ...each })),
+          problem: found.length === 0 ? `${program} without a tunnel, at ${apiUrl}` : undefined,
+        };
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      why = `nothing answers there (${error.message})`;
+    }
     // At the usual ports there may be anything, or nothing: only what the setting names has to be there.
-    const isSet = apiUrls.length === 1;
-    const why = found ? `nothing answers there (${found.message})` : `another program than ${program} answers there`;
-    return { tunnels: [], problem: isSet ? `${setting} is ${apiUrl}, and ${why}` : undefined };
+    return { tunnels: [], problem: apiUrls.length === 1 ? `${setting} is ${apiUrl}, and ${why}` : undefined };
   });
 }
 

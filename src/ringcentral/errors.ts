@@ -4,17 +4,14 @@ import { shownText } from '../show.js';
 import { fieldsOf, itemsOf } from '../unknown.js';
 
 const PAGE_OF_APP = 'on the page of your app (https://developers.ringcentral.com/console)';
-/** Also what to do about event filters that are disabled. */
 export const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Read Messages" ${PAGE_OF_APP}, under Security.`;
-/** If there is nothing better to say. */
 export const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://status.ringcentral.com';
 
-/** The settings that name whose voicemails are wanted. */
 const WATCHED = 'WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS';
 const NO_EXTENSION = `An extension in ${WATCHED} does not exist, or this user may not see it: correct it.`;
 
-/** RingCentral's error codes → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
-const ADVICE: Record<string, string> = {
+/** Error codes, or else the parameter → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
+const ADVICE_OF = {
   'SUB-521': 'RingCentral cannot reach the address: it must be public, and its tunnel and the receiver running.',
   'SUB-522': 'The address must answer the handshake with 200: does it lead to POST /webhook of the receiver?',
   'SUB-524':
@@ -44,15 +41,14 @@ const ADVICE: Record<string, string> = {
   'OAU-168': 'This account has a second factor, so a password cannot log in: set RINGCENTRAL_JWT.',
   'OAU-252': 'Create a new RINGCENTRAL_JWT: this one is wrong, expired, revoked, or made for another app or server.',
   'OAU-213': 'The login has ended: run this again.',
-};
-
-/** Parameters that a setting stands behind → what to do. */
-const PARAMETERS: Record<string, string> = {
   address: 'WEBHOOK_ADDRESS (or --address) is wrong, or RingCentral cannot reach it: is its tunnel running?',
   eventFilters: `Correct ${WATCHED}.`,
   extensionId: NO_EXTENSION,
   verificationToken: 'RingCentral takes verification tokens of at most 32 letters and digits.',
 };
+const ADVICE = new Map(
+  Object.entries(ADVICE_OF).flatMap(([keys, advice]) => keys.split(' ').map((key) => [key, advice])),
+);
 
 /** No whole answer came, or one that cannot be read: what was asked for may have been done. */
 export class Unanswered extends Failure {}
@@ -62,7 +58,7 @@ export class RingCentralError extends Failure {
   constructor(
     message: string,
     readonly status: number,
-    /** RingCentral's error codes, the most exact first; none if the answer had none. */
+    /** The most exact first. */
     readonly codes: string[],
     readonly parameterName: string,
     /** How long to wait before the next try, if there were too many requests. */
@@ -87,17 +83,24 @@ export function retryAfterMs(error: unknown): number {
 
 /** Whether RingCentral refused one thing, and others may succeed. */
 export function isRefused(error: unknown): error is RingCentralError {
-  return error instanceof RingCentralError && error.status >= 400 && error.status < 500 && !isBlocked(error);
+  if (!(error instanceof RingCentralError) || isBlocked(error)) return false;
+  // A page without a code is that of a gateway, which passes.
+  return error.status === 404 || (error.status >= 400 && error.status < 500 && error.codes.length > 0);
+}
+
+/** Whether RingCentral cannot be asked for now, or answers nothing useful: everything else would fail, too. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof Unanswered || (error instanceof RingCentralError && !isRefused(error));
 }
 
 /** Whether RingCentral will refuse everything for now: no login, or too many requests. */
-export function isBlocked(error: unknown): error is RingCentralError {
+export function isBlocked(error: unknown): boolean {
   return error instanceof LoginRefused || (error instanceof RingCentralError && [401, 408, 429].includes(error.status));
 }
 
 /**
- * What an answer that is not a success means. `doing` completes "Could not …"; `secrets` are those that RingCentral was
- * sent and may repeat.
+ * What an answer that is not a success means. `doing` completes "Could not …"; RingCentral was sent the `secrets`, and may
+ * repeat them.
  */
 export function readRefusal(
   doing: string,
@@ -107,29 +110,26 @@ export function readRefusal(
   secrets: string[],
 ): RingCentralError {
   const { codes, message, parameterName, isJson } = readContent(content);
-  const retryAfterSeconds = status === 429 ? readRetryAfter(headers.get('retry-after')) : undefined;
   const [code] = codes;
+  const words = secrets.some((secret) => message.includes(secret)) ? '' : message;
+  const retryAfterSeconds = status === 429 ? readRetryAfter(headers.get('retry-after')) : undefined;
   // Without a code it is the answer of a gateway, or of another program: that says nothing of the credentials.
   const isRejected = doing === 'log in' && code !== undefined && status >= 400 && status < 500 && status !== 429;
+  const what = isRejected ? 'RingCentral rejected the login' : `Could not ${doing}`;
   const form = status < 400 ? ' (a redirect)' : isJson ? '' : ' without JSON';
-  const words = secrets.some((secret) => message.includes(secret)) ? '' : message;
   const reason = `${code ?? `${settings.server} answered ${status}${form}`} ${words}`.trim();
-  const lines = [
-    `${isRejected ? 'RingCentral rejected the login' : `Could not ${doing}`}: ${reason.replace(/\.?$/, '.')}`,
-  ];
-  const { overridden } = settings;
-  if (isRejected && overridden.length > 0)
-    lines.push(
-      `The environment sets ${overridden.join(' and ')} to another value than .env, and wins: unset that first, if .env is right.`,
-    );
+  const overridden =
+    isRejected && settings.overridden.length > 0
+      ? `The environment sets ${settings.overridden.join(' and ')} to another value than .env, and wins: unset that first, if .env is right.`
+      : undefined;
   // Another program has other codes.
   const isSure = /^[A-Z]+-\d+$/.test(code ?? '') && status < 500;
   const next = retryAfterSeconds
     ? `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`
     : (adviceFor(codes, words, parameterName, settings) ?? (isSure ? undefined : TRY_AGAIN));
-  if (next) lines.push(next);
+  const lines = [`${what}: ${reason.replace(/\.?$/, '.')}`, overridden, next].filter(Boolean).join('\n');
   const Kind = isRejected ? LoginRefused : RingCentralError;
-  return new Kind(lines.join('\n'), status, codes, parameterName, retryAfterSeconds);
+  return new Kind(lines, status, codes, parameterName, retryAfterSeconds);
 }
 
 /** How long to wait, in seconds: what RingCentral asks for, from a second to an hour. */
@@ -140,26 +140,18 @@ function readRetryAfter(value: string | null): number {
 }
 
 /** What to do about an error; undefined if there is nothing better to say. */
-function adviceFor(
-  codes: string[],
-  message: string,
-  parameterName: string,
-  settings: RingCentralSettings,
-): string | undefined {
-  const permission = permissionIn(message);
+function adviceFor(codes: string[], words: string, parameterName: string, settings: RingCentralSettings) {
+  const permission = permissionIn(words);
   if (permission && codes.includes('CMN-401'))
     return `Add the permission "${permission}" ${PAGE_OF_APP}, under Security.`;
   if (permission && codes.includes('CMN-408'))
     return `This user lacks the permission "${permission}": ask the administrator of the account for it.`;
   const wrongLogin = 'jwt' in settings.login ? 'OAU-252' : 'OAU-140';
-  const all = codes.includes('invalid_grant') ? [...codes, wrongLogin] : codes;
-  for (const code of all) {
-    const row = Object.entries(ADVICE).find(([known]) => known.split(' ').includes(code));
-    if (row) return row[1];
-  }
   const parameter = parameterName.split('.').at(-1) ?? '';
+  const keys = [...codes.map((code) => (code === 'invalid_grant' ? wrongLogin : code)), parameter];
+  const advice = keys.map((key) => ADVICE.get(key)).find(Boolean);
   const isOwnToken = parameter === 'verificationToken' && settings.hasOwnToken;
-  return isOwnToken ? `${PARAMETERS[parameter]} Correct WEBHOOK_VERIFICATION_TOKEN.` : PARAMETERS[parameter];
+  return isOwnToken ? `${ADVICE_OF.verificationToken} Correct WEBHOOK_VERIFICATION_TOKEN.` : advice;
 }
 
 /** The permission in "application needs to have [ReadAccounts] permission", as RingCentral's pages have it: "Read Accounts". */

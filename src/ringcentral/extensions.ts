@@ -1,17 +1,14 @@
 import { voicemailFilter } from '../contract.js';
+import type { Watched as WatchedSettings } from '../settings.js';
 import { safeText, shownText } from '../show.js';
 import { textOrNumberOf } from '../unknown.js';
 import { voicemailExtension } from './event-filters.js';
-import { listAll, type Item } from './list.js';
+import { listAll } from './list.js';
 import type { Session } from './session.js';
 
 /** Types of extensions without a mailbox (API reference, "List Extensions"; by what they are for). */
-const WITHOUT_MAILBOX = new Set(
-  (
-    'Announcement IvrMenu ParkLocation PagingOnly ApplicationExtension Site Room RoomConnector Bot ProxyAdmin ' +
-    'DelegatedLinesGroup GroupCallPickup FaxUser TieLine'
-  ).split(' '),
-);
+const WITHOUT_MAILBOX =
+  /^(Announcement|IvrMenu|ParkLocation|PagingOnly|ApplicationExtension|Site|Room|RoomConnector|Bot|ProxyAdmin|DelegatedLinesGroup|GroupCallPickup|FaxUser|TieLine)$/;
 
 /** An extension whose voicemails are wanted. */
 export interface Mailbox {
@@ -31,42 +28,42 @@ export interface Watched {
   problems: string[];
 }
 
-/** Every extension of the account, by id. Throws a Failure. */
-export async function listExtensions(
-  session: Session,
-): Promise<Map<string, Mailbox & { status: unknown; type: unknown }>> {
+/** Every extension of the account. Throws a Failure. */
+export async function listExtensions(session: Session): Promise<(Mailbox & { status: unknown; type: unknown })[]> {
   const { items } = await listAll(session, 'look up the extensions', '/restapi/v1.0/account/~/extension');
-  const all = items.map((item) => ({ ...mailboxOf(item), status: item['status'], type: item['type'] }));
-  return new Map(all.filter(({ id }) => /^\d+$/.test(id)).map((each) => [each.id, each]));
+  const all = items.map(({ id, extensionNumber, name, status, type }) => {
+    const number = textOrNumberOf(extensionNumber);
+    const shown = number ? `ext. ${safeText(number)}` : `extension ${String(id)}`;
+    return {
+      id: textOrNumberOf(id) ?? '',
+      number,
+      label: [shown, shownText(name)].filter(Boolean).join(', '),
+      status,
+      type,
+    };
+  });
+  return all.filter(({ id }) => /^\d+$/.test(id));
 }
 
-/**
- * Looks up what the settings ask for: event filters as they are, extension numbers, or 'all' enabled extensions that can
- * have a mailbox. What cannot be had stands in `problems`. Throws a Failure if nothing can be looked up.
- */
-export async function findWatched(
-  session: Session,
-  wanted: { eventFilters: string[] } | { extensions: string[] | 'all' },
-): Promise<Watched> {
+/** Looks up what the settings ask for: 'all' are those that are enabled and can have a mailbox. Throws a Failure. */
+export async function findWatched(session: Session, wanted: WatchedSettings): Promise<Watched> {
   if ('eventFilters' in wanted)
     return { ...wanted, mailboxes: mailboxesOf(wanted.eventFilters, session), problems: [] };
-  const all = [...(await listExtensions(session)).values()];
+  const all = await listExtensions(session);
   const problems: string[] = [];
-  let mailboxes: Mailbox[];
-  if (wanted.extensions === 'all')
-    mailboxes = all.filter(({ status, type }) => status === 'Enabled' && !WITHOUT_MAILBOX.has(String(type)));
-  else
-    mailboxes = wanted.extensions.flatMap((number) => {
-      // Compared here, too: a server may ignore what it is asked to filter by.
-      const found = all.find((each) => each.number === number);
-      if (found?.status === 'Enabled') return [found];
-      problems.push(
-        found
-          ? `${found.label} is not enabled (${shownText(found.status) ?? 'no status'}).`
-          : unknownNumber(number, all),
-      );
-      return [];
-    });
+  const { extensions } = wanted;
+  const find = (number: string) => {
+    const found = all.find((each) => each.number === number);
+    if (found?.status === 'Enabled') return [found];
+    problems.push(
+      found ? `${found.label} is not enabled (${shownText(found.status) ?? 'no status'}).` : unknownNumber(number, all),
+    );
+    return [];
+  };
+  const mailboxes =
+    extensions === 'all'
+      ? all.filter(({ status, type }) => status === 'Enabled' && !WITHOUT_MAILBOX.test(String(type)))
+      : extensions.flatMap(find);
   if (mailboxes.length === 0 && problems.length === 0) problems.push('This account has no extension with a mailbox.');
   // In an order that stays: another one would be another subscription.
   mailboxes.sort((one, other) => one.id.localeCompare(other.id));
@@ -78,17 +75,6 @@ export function mailboxesOf(eventFilters: string[], { ownerId }: { ownerId: stri
   const named = eventFilters.flatMap((filter) => voicemailExtension(filter) ?? []);
   const ids = new Set(named.map((id) => (id === '~' ? ownerId : id)));
   return [...ids].map((id) => ({ id, label: id === ownerId ? 'your extension' : `extension ${safeText(id)}` }));
-}
-
-function mailboxOf(item: Item): Mailbox {
-  const id = textOrNumberOf(item['id']) ?? '';
-  const number = textOrNumberOf(item['extensionNumber']);
-  const name = shownText(item['name']);
-  return {
-    id,
-    number,
-    label: [number ? `ext. ${safeText(number)}` : `extension ${id}`, name].filter(Boolean).join(', '),
-  };
 }
 
 function unknownNumber(number: string, all: Mailbox[]): string {

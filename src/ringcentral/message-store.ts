@@ -1,7 +1,6 @@
 import { voicemailFilter } from '../contract.js';
 import type { WebhookEvent } from '../log/event-log.js';
-import { textOf } from '../unknown.js';
-import { fieldsOf } from '../unknown.js';
+import { fieldsOf, itemsOf, textOf, textOrNumberOf } from '../unknown.js';
 import { RingCentralError } from './errors.js';
 import { itemKey, listAll, type Item } from './list.js';
 import type { Session } from './session.js';
@@ -9,7 +8,7 @@ import type { Session } from './session.js';
 /** A record of the message store: the fields of a notification's `body`. */
 export type Message = Item;
 
-/** When a message came, in milliseconds; NaN if it does not say. */
+/** In milliseconds; NaN if it does not say. */
 export function messageTime(message: Message): number {
   return Date.parse(textOf(message['creationTime']) ?? '');
 }
@@ -26,18 +25,14 @@ export function eventOf(message: Message, extension: string, transcript?: string
   return { json, event, uuid: itemKey(message), body: message, text: transcript };
 }
 
-/**
- * The voicemails of an extension since a time in milliseconds, each once (API reference, "List Messages"). Without
- * `dateTo` it ends at the server's now. `turn` is awaited before each page.
- *
- * Resolves with the time of the answer by RingCentral's clock. Throws a Failure.
- */
+/** The voicemails of an extension since a time in milliseconds (API reference, "List Messages"): see listAll(). */
 export function listVoicemails(
   session: Session,
   extension: string,
   since: number,
   turn?: (page: number) => Promise<void>,
-): Promise<{ items: Message[]; time: number }> {
+) {
+  // Without `dateTo` it ends at the server's now.
   const filter = { messageType: 'VoiceMail', dateFrom: new Date(since).toISOString() };
   return listAll(session, 'list the voicemails', storeOf(extension), filter, turn);
 }
@@ -55,4 +50,28 @@ export async function readVoicemail(session: Session, extension: string, id: str
 
 function storeOf(extension: string): string {
   return `/restapi/v1.0/account/~/extension/${extension}/message-store`;
+}
+
+/** Where an attachment's content is: "AudioRecording" or "AudioTranscription"; undefined if there is none, or not yet. */
+export function attachmentUrl(body: unknown, type: string): string | undefined {
+  const all = itemsOf(fieldsOf(body)['attachments']).map(fieldsOf);
+  return textOf(all.find((each) => each['type'] === type)?.['uri']);
+}
+
+/**
+ * How a voicemail's transcription stands (API reference, "vmTranscriptionStatus"): 'none' if there will be none. One that
+ * is CompletedPartially is done: RingCentral transcribes the first minute.
+ */
+export function transcription(message: Message): 'done' | 'awaited' | 'none' {
+  const status = textOf(message['vmTranscriptionStatus']) ?? 'NotAvailable';
+  if (['NotAvailable', 'Failed', 'TimedOut'].includes(status)) return 'none';
+  // The text may come a moment after the status.
+  return status.startsWith('Completed') && attachmentUrl(message, 'AudioTranscription') ? 'done' : 'awaited';
+}
+
+/** The text of a transcription that is done; undefined if it is empty. Throws a Failure. */
+export async function readTranscript(session: Session, message: Message): Promise<string | undefined> {
+  const url = attachmentUrl(message, 'AudioTranscription') ?? '';
+  const doing = `read the transcript of voicemail ${textOrNumberOf(message['id']) ?? ''}`;
+  return textOf(await session.text(doing, { method: 'GET', url }));
 }

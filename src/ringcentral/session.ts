@@ -1,145 +1,157 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../errors.js';
+import type { Say } from '../program.js';
 import { NoAnswer, request, type Limits } from '../request.js';
 import type { RingCentralSettings } from '../settings.js';
 import { safeText, withoutPassword } from '../show.js';
 import { fieldsOf, textOf } from '../unknown.js';
 import { LoginRefused, readRefusal, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
 import { createSdk, ringCentralUrl } from './sdk.js';
-import { sendTwice, type Patience } from './send-twice.js';
 
-const LOGOUT_MS = 2000;
-/** When a refused login is tried again, in milliseconds: a few wrong ones lock the user (OAU-147). */
+/** When a refused login is tried again: a few wrong ones lock the user (OAU-147). */
 const LOGIN_REFUSED_MS = 3_600_000;
-/** The largest recording. */
-const MAX_DOWNLOAD_BYTES = 100 * 1024 * 1024;
+/** The longest Retry-After that is waited out. */
+const MAX_WAIT_SECONDS = 60;
 
-export type SessionOptions = Partial<Limits> & Omit<Patience, 'pauseMs'> & Partial<Pick<Patience, 'pauseMs'>>;
+export interface SessionOptions {
+  say: Say;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number;
+}
 
 interface Call {
   method: 'GET' | 'POST' | 'DELETE';
-  /** A path, or the whole URL of something on RingCentral's servers. */
+  /** A path, or a whole URL. */
   url: string;
   query?: Record<string, string | number>;
   body?: object;
 }
 
-/** What is being done while a request goes through the SDK: it completes "Could not …". */
+/** Goes through the SDK with a request. */
 const doingNow = new AsyncLocalStorage<string>();
+const LOG_OUT = 'log out';
+const LOG_OUT_MS = 2000;
 
-/**
- * Everything that talks to RingCentral goes through here: with a login when the first one needs it, within a time limit,
- * with errors that say what to do, and with a new login if this one has ended.
- */
+/** All that is sent to RingCentral: with a login, and a new one if that has ended, and errors that say what to do. */
 export class Session {
-  readonly #settings: RingCentralSettings;
-  readonly #options: Limits & Patience;
   readonly #sdk: ReturnType<typeof createSdk>;
   #loggingIn: Promise<void> | undefined;
   #refused: { error: LoginRefused; at: number } | undefined;
   #accessToken = '';
-  #clock: { time: number; at: number } | undefined;
+  /** What RingCentral's clock is ahead of performance.now(), in milliseconds. */
+  #clock: number | undefined;
   /** The id of the user's extension; `~` until a login has told it. */
   ownerId = '~';
 
-  constructor(settings: RingCentralSettings, options: SessionOptions) {
-    this.#settings = settings;
-    this.#options = { timeoutMs: 15_000, pauseMs: 1000, ...options };
+  constructor(
+    private readonly settings: RingCentralSettings,
+    private readonly options: SessionOptions,
+  ) {
     this.#sdk = createSdk(settings, (sent) => this.#fetch(sent));
   }
 
   /** What time it is by RingCentral's clock (its Date header), in milliseconds; by this machine's if it has told none. */
   now(): number {
-    return this.#clock ? this.#clock.time + performance.now() - this.#clock.at : Date.now();
+    return this.#clock === undefined ? Date.now() : this.#clock + performance.now();
   }
 
-  /**
-   * Logs in, if it has not: token requests are limited to 5 a minute. A refused login is not sent again for an hour.
-   * Throws a Failure.
-   */
-  logIn(): Promise<void> {
-    if (this.#accessToken) return Promise.resolve();
-    this.#loggingIn ??= this.#logIn().finally(() => (this.#loggingIn = undefined));
-    return this.#loggingIn;
+  /** Logs in, if it has not. A refused login is not sent again for an hour. Throws a Failure. */
+  async logIn(): Promise<void> {
+    if (this.#accessToken) return;
+    await (this.#loggingIn ??= this.#logIn().finally(() => (this.#loggingIn = undefined)));
   }
 
-  /** Sends a request. `doing` completes "Could not …". Resolves to the parsed answer. Throws a Failure. */
+  /** Resolves to the parsed answer. `doing` completes "Could not …". Throws a Failure. */
   async json(doing: string, call: Call): Promise<unknown> {
     const content = await this.text(doing, call);
     try {
       return JSON.parse(content);
     } catch {
-      throw this.#withoutJson(doing);
+      throw this.#odd(doing, 'answered without JSON');
     }
   }
 
   /** The same, for an answer that is text, or none. */
   async text(doing: string, call: Call): Promise<string> {
-    const url = this.#urlOf(doing, call.url);
     // A whole URL: the SDK joins server and path as text. It changes the object that it gets: each try has its own.
-    const answer = await this.#send(doing, call.method, () => this.#sdk.send({ ...call, url }));
+    const answer = await this.#send(doing, call, (url) => this.#sdk.send({ ...call, url }));
     return answer.text();
   }
 
   /** Hands over an attachment's content, at most 100 MiB, chunk by chunk. Resolves to its content type. Throws a Failure. */
   async download(doing: string, url: string, save: (chunk: Uint8Array) => Promise<void>): Promise<string> {
-    const href = this.#urlOf(doing, url);
-    const answer = await this.#send(doing, 'GET', () => {
-      const headers = { Authorization: `Bearer ${this.#accessToken}` };
-      return this.#fetch(new Request(href, { headers }), { save, maxBytes: MAX_DOWNLOAD_BYTES });
-    });
+    const answer = await this.#send(doing, { method: 'GET', url }, (href) =>
+      this.#fetch(new Request(href, { headers: { Authorization: `Bearer ${this.#accessToken}` } }), save),
+    );
     return answer.headers.get('content-type') ?? '';
   }
 
   /** Gives the session back. It ends by itself otherwise, so a failure does not matter. */
   async logOut(): Promise<void> {
-    this.#options.timeoutMs = Math.min(this.#options.timeoutMs, LOGOUT_MS);
-    // Also if the program was told to stop.
-    this.#options.signal = undefined;
-    if (this.#accessToken) await this.#sdk.logout().catch(() => {});
+    if (this.#accessToken) await doingNow.run(LOG_OUT, () => this.#sdk.logout()).catch(() => {});
   }
 
   async #logIn(): Promise<void> {
     if (this.#refused && performance.now() - this.#refused.at < LOGIN_REFUSED_MS) throw this.#refused.error;
     try {
-      await this.#attempt('log in', 'POST', () => this.#sdk.login({ ...this.#settings.login }));
+      await this.#attempt('log in', 'POST', () => this.#sdk.login({ ...this.settings.login }));
     } catch (error) {
       if (error instanceof LoginRefused) this.#refused = { error, at: performance.now() };
       // The SDK parses the answer.
-      throw error instanceof Failure ? error : this.#withoutJson('log in');
+      throw error instanceof Failure ? error : this.#odd('log in', 'answered without JSON');
     }
-    const { access_token: token, owner_id: owner } = fieldsOf(await this.#sdk.platform().auth().data());
+    const { access_token, owner_id } = fieldsOf(await this.#sdk.platform().auth().data());
+    const [token = '', owner = ''] = [textOf(access_token), textOf(owner_id)];
     // What no header can hold is no token, and must not be printed by who would refuse it.
-    if (!/^[\x21-\x7e]+$/.test(textOf(token) ?? ''))
-      throw new Unanswered(`Could not log in: ${this.#settings.server} gave no token. ${TRY_AGAIN}`);
-    this.#accessToken = textOf(token) ?? '';
-    this.ownerId = /^\d+$/.test(textOf(owner) ?? '') ? String(owner) : '~';
+    if (!/^[\x21-\x7e]+$/.test(token)) throw this.#odd('log in', 'gave no token');
+    this.#accessToken = token;
+    this.ownerId = /^\d+$/.test(owner) ? owner : '~';
   }
 
   /** Sends with a login, and once more with a new one if this one has ended. */
-  async #send(doing: string, method: Call['method'], send: () => Promise<Response>): Promise<Response> {
+  async #send(doing: string, { method, url }: Call, send: (url: string) => Promise<Response>): Promise<Response> {
+    const href = ringCentralUrl(url, this.settings.server);
+    if (href === undefined)
+      throw new Failure(`Could not ${doing}: ${safeText(withoutPassword(url))} is not RingCentral.`);
+    const attempt = () => this.#attempt(doing, method, () => send(href));
     await this.logIn();
     const token = this.#accessToken;
     try {
-      return await this.#attempt(doing, method, send);
+      return await attempt();
     } catch (error) {
       if (!(error instanceof RingCentralError) || error.status !== 401) throw error;
     }
     // Another request may have logged in meanwhile.
     if (this.#accessToken === token) this.#accessToken = '';
     await this.logIn();
-    return this.#attempt(doing, method, send);
+    return attempt();
   }
 
-  #attempt(doing: string, method: Call['method'], send: () => Promise<Response>): Promise<Response> {
-    return sendTwice(method, () => doingNow.run(doing, send), this.#options);
+  /** Sends, and once more if RingCentral asks for a short wait, or if a GET meets a 5xx. */
+  async #attempt(doing: string, method: Call['method'], send: () => Promise<Response>): Promise<Response> {
+    const { say, signal } = this.options;
+    try {
+      return await doingNow.run(doing, send);
+    } catch (error) {
+      if (!(error instanceof RingCentralError)) throw error;
+      const isPassing = method === 'GET' && error.status >= 500;
+      const seconds = isPassing ? 1 : (error.retryAfterSeconds ?? Infinity);
+      if (seconds > MAX_WAIT_SECONDS) throw error;
+      if (!isPassing) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
+      await sleep(seconds * 1000, undefined, signal && { signal });
+      return doingNow.run(doing, send);
+    }
   }
 
   /** What the SDK sends with. It throws what is not a success: the SDK repeats what has a `response` of 401. */
-  async #fetch(sent: Request, limits: Partial<Limits> = {}): Promise<Response> {
-    const { server, clientSecret, verificationToken, login } = this.#settings;
+  async #fetch(sent: Request, save?: Limits['save']): Promise<Response> {
+    const { server, clientSecret, verificationToken, login } = this.settings;
+    const { timeoutMs = 15_000, signal } = this.options;
     const doing = doingNow.getStore() ?? '';
-    const response = await request(sent, { ...this.#options, ...limits }).catch((error: unknown) => {
+    // Once the program is told to stop, nothing else is sent.
+    const limits = doing === LOG_OUT ? { timeoutMs: Math.min(timeoutMs, LOG_OUT_MS) } : { timeoutMs, signal };
+    const response = await request(sent, { ...limits, save }).catch((error: unknown) => {
       if (!(error instanceof NoAnswer)) throw error;
       // The next one may be shorter.
       if (error.code === 'TOO_LARGE') throw new Failure(`Could not ${doing}: RingCentral sent ${error.message}.`);
@@ -147,24 +159,18 @@ export class Session {
       throw new Unanswered(`Could not ${doing}: ${why}`);
     });
     const time = Date.parse(response.headers.get('date') ?? '');
-    if (time) this.#clock = { time, at: performance.now() };
+    if (time) this.#clock = time - performance.now();
     if (response.ok) return response;
     const secrets = [clientSecret, verificationToken, 'jwt' in login ? login.jwt : login.password, this.#accessToken];
-    throw readRefusal(doing, response, await response.text(), this.#settings, secrets.filter(Boolean));
+    throw readRefusal(doing, response, await response.text(), this.settings, secrets.filter(Boolean));
   }
 
-  #withoutJson(doing: string): Failure {
-    return new Unanswered(`Could not ${doing}: ${this.#settings.server} answered without JSON. ${TRY_AGAIN}`);
-  }
-
-  #urlOf(doing: string, given: string): string {
-    const url = ringCentralUrl(given, this.#settings.server);
-    if (url !== undefined) return url;
-    throw new Failure(`Could not ${doing}: ${safeText(withoutPassword(given))} is not RingCentral.`);
+  #odd(doing: string, what: string): Failure {
+    return new Unanswered(`Could not ${doing}: ${this.settings.server} ${what}. ${TRY_AGAIN}`);
   }
 }
 
-/** Logs in, does the work, and gives the session back at the end. Throws a Failure. */
+/** Logs in, does the work, and gives the session back. Throws a Failure. */
 export async function withSession(
   settings: RingCentralSettings,
   options: SessionOptions,

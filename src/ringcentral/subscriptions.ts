@@ -4,7 +4,8 @@ import { Failure } from '../errors.js';
 import { plural, shownText } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';
 import type { Refused } from './event-filters.js';
-import { hasCode, PERMISSIONS, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
+import { hasCode, PERMISSIONS, RingCentralError, Unanswered } from './errors.js';
+import { readList } from './list.js';
 import type { Say } from '../program.js';
 import type { Session } from './session.js';
 
@@ -18,16 +19,15 @@ const SHORTER_SECONDS = 315_360_000;
 const HOUR_MS = 3_600_000;
 const PATH = '/restapi/v1.0/subscription';
 
-/** What there is to know of a subscription. Any field of RingCentral's description can be missing. */
+/** Any field of RingCentral's description can be missing. */
 export interface Subscription {
   id: string;
   /** "Active", "Blacklisted", … */
   status: string;
-  /** When RingCentral gave it up, and why, as it came. */
-  blacklistedAt: unknown;
+  blacklistedAt: string | undefined;
   blacklistReason: string | undefined;
   eventFilters: string[];
-  /** Event filters that bring nothing, each with the reason. */
+  /** Those that bring nothing. */
   disabledFilters: Refused[];
   creationTime: string;
   expirationTime: string | undefined;
@@ -44,24 +44,16 @@ export interface NewSubscription {
   verificationToken: string;
 }
 
-/**
- * The WebHook subscriptions of this user and app, those of every transport, and the list as it came. Throws a Failure, also
- * for an answer without a list.
- */
+/** The WebHook subscriptions of this user and app, those of every transport, and the list as it came. Throws a Failure. */
 export async function listSubscriptions(session: Session) {
-  const doing = 'list the subscriptions';
-  const raw = await session.json(doing, { method: 'GET', url: PATH });
-  const { records } = fieldsOf(raw);
-  if (!Array.isArray(records))
-    throw new Unanswered(`Could not ${doing}: RingCentral answered without a list. ${TRY_AGAIN}`);
+  const { records, answer: raw } = await readList(session, 'list the subscriptions', PATH);
   const all = records.map(readSubscription);
   return { subscriptions: all.filter(({ transportType }) => transportType === 'WebHook'), all, raw };
 }
 
 /**
- * Creates a WebHook subscription for as long as RingCentral allows. It may not be live yet: see whyNotLive().
- *
- * Throws a Failure; Unanswered if the subscription may exist all the same.
+ * Creates a WebHook subscription for as long as RingCentral allows. It may not be live yet: see whyNotLive(). Throws a
+ * Failure; Unanswered if the subscription may exist all the same.
  */
 export async function createSubscription(
   session: Session,
@@ -71,8 +63,9 @@ export async function createSubscription(
   const create = async (expiresIn: number) => {
     const deliveryMode = { transportType: 'WebHook', address, verificationToken } as const;
     const body: CreateWebhookSubscriptionRequest = { eventFilters, expiresIn, deliveryMode };
-    const answer = await session.json('create the subscription', { method: 'POST', url: PATH, body });
-    const created = readSubscription(answer);
+    const created = readSubscription(
+      await session.json('create the subscription', { method: 'POST', url: PATH, body }),
+    );
     if (!created.id) throw new Failure('RingCentral answered without a subscription.');
     return created;
   };
@@ -90,19 +83,17 @@ export async function createSubscription(
   }
 }
 
-/** Deletes a subscription. Throws a Failure. */
+/** Throws a Failure. */
 export async function deleteSubscription(session: Session, id: string): Promise<void> {
   await session.text(`delete subscription ${id}`, { method: 'DELETE', url: `${PATH}/${encodeURIComponent(id)}` });
 }
 
 /** Deletes a subscription, which may be gone already: expired, or deleted by another run. Throws a Failure. */
 export async function deleteUnlessGone(session: Session, id: string): Promise<void> {
-  try {
-    await deleteSubscription(session, id);
-  } catch (error) {
+  await deleteSubscription(session, id).catch((error: unknown) => {
     const isGone = error instanceof RingCentralError && error.status === 404;
     if (!isGone && !hasCode(error, 'SUB-507') && !hasCode(error, 'CMN-102')) throw error;
-  }
+  });
 }
 
 /** Why a subscription is not live, or not good enough for want of some filters, and what to do; undefined if it is. */
@@ -131,25 +122,22 @@ export function missedSince(ended: Subscription[], now: number): number {
 }
 
 /** A moment in the past, in milliseconds; undefined for anything but an ISO 8601 time. */
-function pastMoment(value: unknown, now: number): number | undefined {
-  if (typeof value !== 'string' || !/^20\d\d-\d\d-\d\dT/.test(value)) return undefined;
-  const moment = Date.parse(value);
+function pastMoment(value: string | undefined, now: number): number | undefined {
+  const moment = Date.parse(/^20\d\d-\d\d-\d\dT.*/.exec(value ?? '')?.[0] ?? '');
   return moment < now ? moment : undefined;
 }
 
 function readSubscription(raw: unknown): Subscription {
-  // The names are checked against RingCentral's own description, the values are not known yet.
+  // Only the names are sure: by RingCentral's own description.
   const info: { [name in keyof SubscriptionInfo]?: unknown } = fieldsOf(raw);
   const { transportType, address } = fieldsOf(info.deliveryMode);
   const { blacklistedAt, reason } = fieldsOf(info.blacklistedData);
   return {
     id: textOf(info.id) ?? '',
     status: shownText(info.status) ?? '',
-    blacklistedAt,
+    blacklistedAt: textOf(blacklistedAt),
     blacklistReason: shownText(reason),
-    eventFilters: itemsOf(info.eventFilters)
-      .map(shownText)
-      .filter((filter) => filter !== undefined),
+    eventFilters: itemsOf(info.eventFilters).flatMap((filter) => shownText(filter) ?? []),
     disabledFilters: itemsOf(info.disabledFilters).map((each) => {
       const { filter, reason: code, message } = fieldsOf(each);
       return { filter: shownText(filter) ?? '', reason: shownText(message) ?? shownText(code) ?? 'without a reason' };

@@ -30,14 +30,16 @@ const VARIABLES = [
 ];
 /** A value that no setting takes. */
 const WRONG = 'wrong value';
+/** Where temporary files go, on Windows by TEMP. */
+const temporaryAt = (folder: string) => ({ TMPDIR: folder, TEMP: folder });
 
 it('shows registration, voicemail and transcript, whatever is set, also if port 8081 is taken', async () => {
   const folder = temporaryFolder();
   const temporary = join(folder, 'temporary');
   mkdirSync(temporary);
   writeFileSync(join(folder, '.env'), VARIABLES.map((name) => `${name}="${WRONG}"\n`).join(''));
-  const env = { ...Object.fromEntries(VARIABLES.map((name) => [name, WRONG])), TMPDIR: temporary };
-  const settings = [env, { TMPDIR: temporary, FORCE_COLOR: '1' }];
+  const env = { ...Object.fromEntries(VARIABLES.map((name) => [name, WRONG])), ...temporaryAt(temporary) };
+  const settings = [env, { ...temporaryAt(temporary), FORCE_COLOR: '1' }];
   // By another program, if it is free now.
   const other = createServer()
     .listen(8081)
@@ -75,6 +77,6 @@ it('shows registration, voicemail and transcript, whatever is set, also if port 
 });
 
 it('fails with one line, and ends, if there is no temporary folder', async () => {
-  const result = await runProgram('scripts/demo', [], { TMPDIR: join(temporaryFolder(), 'none') });
+  const result = await runProgram('scripts/demo', [], temporaryAt(join(temporaryFolder(), 'none')));
   expect(result).toMatchObject({ status: 1, stderr: expect.stringMatching(/^The demo failed: .*\n$/) });
 });

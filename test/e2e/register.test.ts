@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { startNgrokAgent, tunnel } from '../../scripts/fake/ngrok-agent.js';
 import { ACCOUNT_ID, apiError, CREDENTIALS, EXTENSION_ID } from '../../scripts/fake/platform.js';
 import { voicemailFilter } from '../../src/contract.js';
-import { closeAll, startPlatform, startReceiver } from '../support/in-process.js';
+import { testApp } from '../support/app.js';
+import { closeAll, serve, startPlatform, startReceiver } from '../support/in-process.js';
 import { endPrograms, runProgram, type Result } from '../support/programs.js';
 import { DEAD, earlier, FILTER, SUBSCRIPTIONS } from '../support/ringcentral.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -58,6 +59,22 @@ it('replaces earlier subscriptions, and says from when on to catch up: with --js
   expect(stdout).toBe(`${JSON.stringify(platform.subscriptions[0])}\n`);
   expect(stderr).toContain('npm run catch-up -- --since 2026-03-01T22:00:00Z\n');
   expect(stderr).toContain(NEXT);
+});
+
+it('creates and deletes nothing, and asks RingCentral nothing, if the address does not pass', async () => {
+  const { platform, register } = await start();
+  const { address } = await startReceiver('another-token');
+  const stderr = expect.stringMatching(/^\S+ expects another .* Restart the/);
+  expect(await register(['--address', address])).toEqual({ status: 1, stdout: '', stderr });
+  expect(platform.requests).toEqual([]);
+});
+
+it('goes on with a warning if the receiver there checks no origin', async () => {
+  const { platform, register } = await start();
+  const url = await serve(testApp().app);
+  const stderr = expect.stringMatching(/^The receiver at \S+ takes .* from anyone/m);
+  expect(await register(['--address', url])).toMatchObject({ status: 0, stderr });
+  expect(platform.subscriptions).toHaveLength(1);
 });
 
 it('says that it is for less than 20 years, and warns only of what ends within two', async () => {

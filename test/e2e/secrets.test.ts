@@ -29,6 +29,7 @@ it('lets no secret into the output of any program, whatever fails', async () => 
     platforms.push(repeater);
     repeater.store();
     repeater.onRequest = () => {
+      if (!secret && repeater.accessTokens.length === 0) return;
       const message = `${secret || repeater.accessTokens.join()} is not what it should be`;
       repeater.fail(method, path, apiError(400, 'CMN-999', message));
     };

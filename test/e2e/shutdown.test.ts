@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect } from '@jest/globals';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { itIfScript } from '../support/available.js';
+// Windows ends a program at once on any signal.
+import { itIfNotWindows as it, itIfScript } from '../support/available.js';
 import { notification } from '../support/notification.js';
-import { endPrograms, FAST_CLOCK, program, Receiver, run, Transcript } from '../support/programs.js';
+import { endPrograms, FAST_CLOCK, Receiver, runOnTerminal, Transcript } from '../support/programs.js';
 import { received } from '../support/raw.js';
 
 afterEach(endPrograms);
@@ -50,19 +51,20 @@ it('closes first what sits idle, and then what never ends its request', async ()
   await once(idle, 'data');
   const slow = await unfinished(receiver.port);
   const answer = received(slow);
-  const ended = receiver.end('SIGTERM');
-  await once(idle, 'close');
-  expect(slow.closed).toBe(false);
-  expect(await ended).toBe(0);
+  const closed: string[] = [];
+  idle.on('close', () => closed.push('idle'));
+  slow.on('close', () => closed.push('slow'));
+  expect(await receiver.end('SIGTERM')).toBe(0);
   // It did not wait for the limit on the request.
   expect(await answer).toBe('');
+  expect(closed).toEqual(['idle', 'slow']);
 });
 
 it.each(['stdout', 'stdout and stderr'])(
   'SIGTERM ends it in order although nobody reads %s: the first process of a container cannot kill itself',
   async (streams) => {
-    const redirect = streams === 'stdout' ? '' : '2>&1';
-    const receiver = await Receiver.start({}, { redirect, nodeOptions: FAST_CLOCK });
+    const shell = `exec "$@" ${streams === 'stdout' ? '' : '2>&1'}`;
+    const receiver = await Receiver.start({}, { shell, nodeOptions: FAST_CLOCK });
     receiver.child.stdout.pause();
     const padding = 'x'.repeat(100_000);
     let status;
@@ -84,15 +86,14 @@ describe('a hang-up', () => {
   });
 
   itIfScript('stops it in order if it is on a terminal, and it says so', async () => {
-    const command = `echo "pid $$"; exec "${process.execPath}" "${program('src/server')}"`;
-    const child = run('script', ['-qefc', command, '/dev/null'], { PORT: '0', TERM: 'dumb' });
-    const screen = new Transcript(child.stdout);
+    const { child, screen } = runOnTerminal('src/server', { PORT: '0', TERM: 'dumb' });
     const pid = Number((await screen.match(/pid (\d+)/))[1]);
     await screen.match(/Next:/);
     const exit = once(child, 'exit');
     process.kill(pid, 'SIGHUP');
     process.kill(pid, 'SIGHUP');
-    expect(await exit).toEqual([0, null]);
+    const [status] = await exit;
+    expect(status).toBe(0);
     expect(screen.text).toMatch(/\d\d:\d\d:\d\d {2}Stopping on SIGHUP: the terminal was closed\r\n$/);
   });
 });

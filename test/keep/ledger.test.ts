@@ -1,113 +1,100 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  appendFileSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Ledger } from '../../src/keep/ledger.js';
+import { fieldsOf } from '../../src/unknown.js';
 import { itIfDevFull, itIfNotWindows } from '../support/available.js';
 import { ledgerFile } from '../support/keep.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
 const NOW = Date.parse('2026-11-24T22:30:00Z');
 const ADDRESS = 'https://4f1c.ngrok-free.app/webhook';
 
 /** Lines are written at the end of the turn in which they come. */
 const written = () => new Promise(setImmediate);
-const logged = (file: string) => [...new Ledger(file).logged.keys()];
 const linesIn = (file: string) => readFileSync(file, 'utf8').split('\n').slice(0, -1);
+const logged = (file: string) => [...new Ledger(file).logged.keys()];
+
+async function remember(ledger: Ledger, ...ids: string[]): Promise<void> {
+  for (const id of ids) ledger.remember(id, undefined);
+  await written();
+}
 
 describe('after a restart', () => {
   it('it knows what was logged, and which transcripts are still to come', async () => {
     const file = ledgerFile();
     const ledger = new Ledger(file);
-    ledger.remember('1', undefined);
     ledger.remember('2', '101');
     ledger.remember('3', '101');
     ledger.transcribed('2');
-    await written();
-    expect([...new Ledger(file).logged]).toEqual(Object.entries({ 1: undefined, 2: undefined, 3: '101' }));
+    await remember(ledger, '1');
+    expect(Object.fromEntries(new Ledger(file).logged)).toEqual({ 1: undefined, 2: undefined, 3: '101' });
   });
 
   it('it knows when mailboxes were met and compared, and what was there before', async () => {
     const file = ledgerFile();
     const ledger = new Ledger(file);
     for (const mailbox of ['met', 'listed', 'compared', 'told']) ledger.meet(mailbox, NOW);
-    ledger.setBefore('listed', [
-      { id: 'old', time: NOW - 1 },
-      { id: 'new', time: NOW },
-      { id: 'timeless', time: NaN },
-    ]);
-    ledger.setBefore('compared', []);
+    const messages = [
+      { id: 'old', creationTime: new Date(NOW - 1).toISOString() },
+      { id: 'new', creationTime: new Date(NOW).toISOString() },
+      { id: 'timeless' },
+    ];
+    const idsOf = (due: object[]) => due.map((each) => fieldsOf(each)['id']);
+    expect(idsOf(ledger.due('listed', messages))).toEqual(['new']);
     ledger.compared('compared', NOW + 5 * HOUR_MS);
-    ledger.compareFrom('told', NOW - 24 * HOUR_MS);
+    ledger.compared('told', NOW - 23 * HOUR_MS);
     await written();
     const next = new Ledger(file);
-    for (const mailbox of ['met', 'listed']) next.meet(mailbox, NOW + 9 * HOUR_MS);
-    expect(next.since('met')).toBe(NOW - HOUR_MS);
-    expect(next.since('listed')).toBe(NOW - HOUR_MS);
-    expect(next.since('compared')).toBe(NOW + 4 * HOUR_MS);
-    expect(next.since('told')).toBe(NOW - 24 * HOUR_MS);
-    expect(['met', 'listed', 'compared', 'told'].filter((each) => next.isNew(each))).toEqual(['met', 'listed']);
-    next.setBefore('listed', [{ id: 'added later', time: NOW - 1 }]);
-    expect(['old', 'new', 'timeless', 'added later'].filter((id) => next.isBefore('listed', id))).toEqual([
-      'old',
-      'timeless',
-    ]);
+    next.meet('met', NOW + 9 * HOUR_MS);
+    const added = { ...messages[0], id: 'added later' };
+    expect(idsOf(next.due('listed', [...messages, added]))).toEqual(['new', 'added later']);
+    const hours = (mailbox: string) => (next.since(mailbox) - NOW) / HOUR_MS;
+    expect(['met', 'listed', 'compared', 'told'].map(hours)).toEqual([-1, -1, 4, -24]);
+    expect(['met', 'listed', 'compared', 'told'].map((each) => next.isNew(each))).toEqual([true, true, false, false]);
   });
 
   it.each([
     ['a torn line', '{"logged":"9'],
-    ['a torn line that ends within a character', Buffer.from('{"logged":"é').subarray(0, -1)],
+    ['a line that is torn within a character', Buffer.from('{"logged":"é').subarray(0, -1)],
     ['what is no JSON', 'Segmentation fault\n\n\u0000\u0000\n'],
     ['JSON of another kind', '[]\nnull\n7\n{"logged":{}}\n{"mailbox":"7"}\n{"mailbox":"8","met":"soon"}\n'],
-    ['Windows line ends', '{"logged":"9"}\r\n'],
   ])('%s in the file costs only itself', async (_, odd) => {
     const file = ledgerFile();
     writeFileSync(file, '{"logged":"1"}\n');
     appendFileSync(file, odd);
     const ledger = new Ledger(file);
-    ledger.remember('2', undefined);
-    await written();
-    expect(logged(file).filter((id) => id !== '9')).toEqual(['1', '2']);
+    await remember(ledger, '2');
+    expect(logged(file)).toEqual(['1', '2']);
     expect(ledger.problem()).toBeUndefined();
   });
 });
 
-it('the mark of a mailbox is written every few minutes, which is less than lists overlap', async () => {
+it('the mark of a mailbox is written every few minutes, much more often than the hour that lists overlap', async () => {
   const file = ledgerFile();
   const ledger = new Ledger(file);
   ledger.meet('7', NOW);
-  for (let minute = 0; minute < 60; minute++) ledger.compared('7', NOW + minute * MINUTE_MS);
+  for (let minute = 0; minute < 60; minute++) ledger.compared('7', NOW + minute * 60_000);
   await written();
   expect(linesIn(file).length).toBeLessThan(20);
-  expect(new Ledger(file).since('7')).toBeGreaterThan(NOW - HOUR_MS + 50 * MINUTE_MS);
+  expect(new Ledger(file).since('7')).toBeGreaterThan(NOW - HOUR_MS / 4);
   // An answer with a wrong Date, and then a right one.
-  ledger.compared('7', NOW + 9 * HOUR_MS);
-  ledger.compared('7', NOW + HOUR_MS);
+  for (const hours of [9, 1]) ledger.compared('7', NOW + hours * HOUR_MS);
   await written();
   expect(new Ledger(file).since('7')).toBe(NOW);
 });
 
-it('the file stays small, and the newest are known', async () => {
+it('the file stays small, and what is newest is known', async () => {
   const file = ledgerFile();
   const ledger = new Ledger(file);
   ledger.meet('7', NOW);
-  for (let id = 1; id <= 90_000; id++) {
-    ledger.remember(String(id), undefined);
-    if (id % 1000 === 0) await written();
-  }
+  for (let id = 1; id <= 90_000; id += 1000)
+    await remember(ledger, ...Array.from({ length: 1000 }, (_, i) => `${id + i}`));
   expect(linesIn(file).length).toBeLessThan(42_000);
   const next = new Ledger(file);
-  expect([next.logged.keys().next().value, next.logged.size]).toEqual(['70001', 20_000]);
+  expect(next.logged.size).toBe(20_000);
+  expect(next.logged.keys().next().value).toBe('70001');
   expect(next.since('7')).toBe(NOW - HOUR_MS);
 });
 
@@ -117,90 +104,68 @@ itIfNotWindows('only its owner can read the file', () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-describe('which subscriptions are its own', () => {
+it.each<[string, boolean, (ledger: Ledger) => unknown, object?]>([
+  ['that it created', true, (ledger) => ledger.subscribed(['one'])],
+  ['for which the answer was lost', true, (ledger) => ledger.subscribing(ADDRESS, NOW)],
+  ['of that address, from before', false, (ledger) => ledger.subscribing(ADDRESS, NOW + 9000)],
+  ['of another address', false, (ledger) => ledger.subscribing('https://other.example.com/', NOW)],
+  ['that is gone', false, (ledger) => [['one'], ['two']].forEach((ids) => ledger.subscribed(ids))],
+  ['of somebody else', false, () => {}],
+])('a subscription %s is its own: %s', (_, isCreated, act) => {
+  const file = ledgerFile();
+  const ledger = new Ledger(file);
+  act(ledger);
   const subscription = { id: 'one', address: ADDRESS, creationTime: new Date(NOW).toISOString() };
-
-  it.each([
-    ['one that it created', {}, (ledger: Ledger) => ledger.subscribed(['one']), true],
-    ['one for which the answer was lost', {}, (ledger: Ledger) => ledger.subscribing(ADDRESS, NOW), true],
-    ['one of that address, from before', {}, (ledger: Ledger) => ledger.subscribing(ADDRESS, NOW + 9000), false],
-    ['one of another address', {}, (ledger: Ledger) => ledger.subscribing('https://other.example.com/', NOW), false],
-    ['one that is deleted', {}, (ledger: Ledger) => (ledger.subscribed(['one']), ledger.subscribed(['two'])), false],
-    ['one without a time', { creationTime: '' }, (ledger: Ledger) => ledger.subscribing(ADDRESS, NOW), false],
-    ['one of somebody else', {}, () => {}, false],
-  ])('%s', (_, overrides, act, isCreated) => {
-    const file = ledgerFile();
-    const ledger = new Ledger(file);
-    act(ledger);
-    // kill -9 may come before the end of this turn.
-    for (const each of [ledger, new Ledger(file)])
-      expect(each.isCreated({ ...subscription, ...overrides })).toBe(isCreated);
-  });
+  // kill -9 may come before the end of this turn.
+  for (const each of [ledger, new Ledger(file)]) expect(each.isCreated(subscription)).toBe(isCreated);
 });
 
-describe('a file that somebody else touches', () => {
-  it('is made anew, whole, if it was deleted', async () => {
-    const file = ledgerFile();
-    const ledger = new Ledger(file);
-    ledger.remember('1', undefined);
-    await written();
-    rmSync(file);
-    ledger.remember('2', undefined);
-    await written();
-    expect(logged(file)).toEqual(['1', '2']);
-    expect(ledger.problem()).toBeUndefined();
-  });
+it('a file that is deleted is made anew, whole', async () => {
+  const file = ledgerFile();
+  const ledger = new Ledger(file);
+  await remember(ledger, '1');
+  rmSync(file);
+  await remember(ledger, '2');
+  expect(logged(file)).toEqual(['1', '2']);
+  expect(ledger.problem()).toBeUndefined();
+});
 
-  it.each([
-    ['writes it, too', (file: string) => appendFileSync(file, '{"logged":"other"}\n')],
-    [
-      'puts another in its place',
-      (file: string) => {
-        writeFileSync(`${file}.other`, '{"logged":"1"}\n{"logged":"other"}\n');
-        renameSync(`${file}.other`, file);
-      },
-    ],
-  ])('is told of if another process %s, and keeps the lines of both', async (_, act) => {
-    const file = ledgerFile();
-    const ledger = new Ledger(file);
-    ledger.remember('1', undefined);
-    await written();
-    expect(ledger.problem()).toBeUndefined();
-    act(file);
-    ledger.remember('2', undefined);
-    await written();
-    expect(ledger.problem()).toBe(`Another \`npm run keep\` writes ${file}, too: give each its own KEEP_FILE.`);
-    expect(logged(file)).toEqual(['1', 'other', '2']);
-  });
+it.each([
+  ['writes it, too', (file: string) => appendFileSync(file, '{"logged":"other"}\n')],
+  ['puts another in its place', (file: string) => (rmSync(file), appendFileSync(file, '{"logged":"other"}\n'))],
+])('another process that %s is told of, and its lines stay', async (_, act) => {
+  const file = ledgerFile();
+  const ledger = new Ledger(file);
+  await remember(ledger, '1');
+  expect(ledger.problem()).toBeUndefined();
+  act(file);
+  await remember(ledger, '2');
+  expect(ledger.problem()).toBe(`Another \`npm run keep\` writes ${file}, too: give each its own KEEP_FILE.`);
+  expect(logged(file)).toEqual(expect.arrayContaining(['other', '2']));
 });
 
 describe('a file that cannot be used', () => {
+  const AFTER = 'after a restart, voicemails may come twice.';
+
   it('is told of, and has all once it can be written', async () => {
     const file = join(temporaryFolder(), 'later', 'ledger');
     const ledger = new Ledger(file);
-    ledger.remember('1', undefined);
-    await written();
-    expect(ledger.problem()).toMatch(
-      /ledger cannot be written \(ENOENT: .*\): after a restart, voicemails may come twice\.$/,
-    );
+    await remember(ledger, '1');
+    expect(ledger.problem()).toMatch(new RegExp(`^${file} cannot be written \\(ENOENT: .*\\): ${AFTER}$`));
     mkdirSync(dirname(file));
     expect(ledger.problem()).toBeUndefined();
-    ledger.remember('2', undefined);
-    await written();
+    await remember(ledger, '2');
     expect(logged(file)).toEqual(['1', '2']);
   });
 
   itIfDevFull('has all that a full disk did not take, once there is room', async () => {
     const file = ledgerFile();
     const ledger = new Ledger(file);
-    ledger.remember('1', undefined);
-    await written();
+    await remember(ledger, '1');
     rmSync(file);
     symlinkSync('/dev/full', file);
-    ledger.remember('2', undefined);
-    await written();
+    await remember(ledger, '2');
     expect(ledger.problem()).toBeUndefined();
-    expect(statSync(file).isFile()).toBe(true);
     expect(logged(file)).toEqual(['1', '2']);
   });
 
@@ -211,9 +176,8 @@ describe('a file that cannot be used', () => {
     const file = ledgerFile();
     act(file);
     const ledger = new Ledger(file);
-    ledger.remember('1', undefined);
-    await written();
-    expect(ledger.problem()).toMatch(/cannot be read \(.*\): after a restart, voicemails may come twice\.$/);
+    await remember(ledger, '1');
+    expect(ledger.problem()).toMatch(new RegExp(`^${file} cannot be read \\(it is no file\\): ${AFTER}$`));
     expect(statSync(file).isFile()).toBe(false);
   });
 });

@@ -1,230 +1,208 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { apiError, EXTENSION_ID, type Fault, type Platform } from '../../scripts/fake/platform.js';
-import { Failure } from '../../src/errors.js';
+import { apiError, EXTENSION_ID, type Fault } from '../../scripts/fake/platform.js';
 import { problemLog } from '../../src/keep/problems.js';
-import { Recordings } from '../../src/keep/recordings.js';
+import { Recordings } from '../../src/keep/attachments.js';
+import type { Output } from '../../src/program.js';
 import type { LogFormat } from '../../src/settings.js';
 import { Said } from '../support/app.js';
 import { itIfNotWindows } from '../support/available.js';
-import { closeAll, startPlatform } from '../support/in-process.js';
-import { session } from '../support/keep.js';
+import { closeAll, logIn, startPlatform } from '../support/in-process.js';
 import { tooMany } from '../support/ringcentral.js';
 import { temporaryFolder } from '../support/temporary.js';
 
-const CONTENT = /\/content\//;
-const TIME = '2026-11-24T22:30:00.123Z';
+const NAME = '2026-11-24T22-30-00Z-101-7.mp3';
 
-let end: AbortController;
-beforeEach(() => void (end = new AbortController()));
-afterEach(() => end.abort());
-afterEach(closeAll);
+let end = new AbortController();
+/** How far the clock that counts waiting is ahead, in milliseconds. */
+let ahead = 0;
+const now = performance.now.bind(performance);
+afterEach(async () => {
+  jest.restoreAllMocks();
+  end.abort();
+  await closeAll();
+});
 
-/** A platform, and what saves recordings in a folder. */
-async function start(format: LogFormat = 'json', folder = join(temporaryFolder(), 'voice', 'mails')) {
+/** A platform, and what saves recordings in a folder; `begin` is a restart. */
+async function start(format: LogFormat = 'json') {
+  end = new AbortController();
+  jest.spyOn(performance, 'now').mockImplementation(() => now() + ahead);
+  const folder = join(temporaryFolder(), 'voice', 'mails');
   const platform = await startPlatform();
-  const loggedIn = await session(platform);
-  const stdout = new Said();
-  const write = (line: string) => Promise.resolve(stdout.say(line));
-  const output = { format, write, progress: () => {}, signal: end.signal };
-  const begin = () => {
-    const recordings = new Recordings(folder, end.signal);
-    const want = (message: object) => recordings.want(EXTENSION_ID, { ...message });
-    return { recordings, want, save: () => recordings.saveDue(loggedIn, output) };
+  platform.clockOffsetMs = Date.parse('2026-11-25T22:00:00Z') - Date.now();
+  const { session } = await logIn(platform);
+  const { say, lines } = new Said();
+  const output: Output = {
+    format,
+    write: (line: string) => Promise.resolve(say(line)),
+    progress: () => {},
+    signal: end.signal,
   };
-  return { platform, loggedIn, folder, output, lines: stdout.lines, stdout, begin, ...begin() };
+  const begin = () => {
+    const recordings = new Recordings(folder, output);
+    const want = (...messages: object[]) => messages.forEach((each) => recordings.want(EXTENSION_ID, { ...each }));
+    /** Goes on until a line that matches is said; resolves to all that is said by then. */
+    const runUntil = async (pattern: RegExp) => {
+      const said = new Said();
+      const loop = new AbortController();
+      const { repeat } = problemLog(said.say, loop.signal);
+      repeat('the recordings', 1, () => recordings.saveDue(session)).catch(() => {});
+      await said.match(pattern).finally(() => loop.abort());
+      return said.lines;
+    };
+    /** Saves what is due, a minute after the last time. */
+    const save = () => {
+      ahead += 61_000;
+      return recordings.saveDue(session);
+    };
+    return { recordings, want, save, runUntil };
+  };
+  const left = (overrides: object = {}) =>
+    platform.store({ id: 7, creationTime: '2026-11-24T22:30:00.123Z', ...overrides });
+  const asked = () => platform.requests.filter(({ path }) => path.includes('/content/')).length;
+  return { platform, folder, lines, left, asked, begin, ...begin() };
 }
 
-const left = (platform: Platform, id: number | string, overrides: object = {}) =>
-  platform.store({ creationTime: TIME, ...overrides, id: Number(id) });
-const requests = (platform: Platform) => platform.requests.filter(({ path }) => CONTENT.test(path)).length;
-
-describe('a recording', () => {
-  it('is saved once, streamed, as a file that only its owner can read', async () => {
-    const { platform, want, save, begin, folder, lines } = await start();
-    const sound = Buffer.alloc(700_000, 'sound');
-    const message = left(platform, 7);
-    platform.recordings.set('7', sound);
-    const during: string[][] = [];
-    platform.onChunk = () => {
-      during.push(readdirSync(folder));
-      // A comparison meanwhile.
-      want(message);
-    };
+it('a recording is saved once, streamed to a file that gets its name when it is whole', async () => {
+  const { platform, want, save, begin, left, folder, lines, asked } = await start();
+  const message = left();
+  const sound = Buffer.alloc(700_000, 'sound');
+  platform.recordings.set('7', sound);
+  platform.partial = true;
+  const during: string[] = [];
+  platform.onChunk = () => {
+    during.push(...readdirSync(folder));
+    // A comparison meanwhile.
     want(message);
-    expect(await save()).toEqual([]);
-    const name = '2026-11-24T22-30-00Z-101-7.mp3';
-    expect(readdirSync(folder)).toEqual([name]);
-    expect(readFileSync(join(folder, name))).toEqual(sound);
-    expect(during.flat().filter((each) => !each.endsWith('.part'))).toEqual([]);
-    const event = `/restapi/v1.0/account/~/extension/${EXTENSION_ID}/voicemail`;
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-      { event, recording: join(folder, name), body: message },
-    ]);
-    for (const each of [{ want, save }, begin()]) {
-      each.want(message);
-      await each.save();
-    }
-    expect(requests(platform)).toBe(1);
-  });
-
-  itIfNotWindows('is private, as is its folder', async () => {
-    const { platform, want, save, folder } = await start();
-    want(left(platform, 7));
-    await save();
-    expect(statSync(folder).mode & 0o777).toBe(0o700);
-    expect(statSync(join(folder, readdirSync(folder)[0] ?? '')).mode & 0o777).toBe(0o600);
-  });
-
-  it('is said to people with its path', async () => {
-    const { platform, want, save, folder, lines } = await start('summary');
-    want(left(platform, 7));
-    await save();
-    expect(lines).toEqual([`    ${join(folder, readdirSync(folder)[0] ?? '')}`]);
-  });
-
-  const to = (...numbers: unknown[]) => ({ to: numbers.map((extensionNumber) => ({ extensionNumber })) });
-  const wav = (contentType: string) => ({
-    attachments: [{ id: 7, uri: '/restapi/v1.0/account/809646016/extension/823476228762/message-store/7/content/7', type: 'AudioRecording', contentType }], // prettier-ignore
-  });
-  it.each<[string, object, string | undefined, string]>([
-    ['of the number that is known', to('200'), '102', '2026-11-24T22-30-00Z-102-7.mp3'],
-    ['of the number that was called', to('200'), undefined, '2026-11-24T22-30-00Z-200-7.mp3'],
-    ['of no number if several were called', to('200', '201'), undefined, '2026-11-24T22-30-00Z-7.mp3'],
-    ['of no number that is none', to('../../etc'), undefined, '2026-11-24T22-30-00Z-7.mp3'],
-    ['without a time if there is none', { creationTime: 'yesterday/..' }, undefined, '101-7.mp3'],
-    ['with .wav if it is one', wav('audio/x-wav'), undefined, '2026-11-24T22-30-00Z-101-7.wav'],
-    ['with .mp3 if it is not known', wav('text/html'), undefined, '2026-11-24T22-30-00Z-101-7.mp3'],
-  ])('has a name %s, and is found by its id after a restart', async (_, overrides, number, name) => {
-    const { platform, recordings, want, save, begin, folder } = await start();
-    if (number !== undefined) recordings.numbers.set(EXTENSION_ID, number);
-    const message = left(platform, 7, { from: { name: '../../evil' }, ...overrides });
-    want(message);
-    expect(await save()).toEqual([]);
-    expect(readdirSync(folder)).toEqual([name]);
-    const next = begin();
-    next.want(message);
-    await next.save();
-    expect(requests(platform)).toBe(1);
-  });
-
-  it.each([
-    ['has none yet', { attachments: [] }],
-    ['has no id of RingCentral’s', { id: '../7' }],
-    ['has no id', { id: undefined }],
-  ])('is not asked for if a voicemail %s', async (_, overrides) => {
-    const { platform, want, save } = await start();
-    want({ ...left(platform, 7), ...overrides });
-    expect(await save()).toEqual([]);
-    expect(requests(platform)).toBe(0);
-  });
-
-  it('is whole with a status of 206, too', async () => {
-    const { platform, want, save, folder } = await start();
-    platform.partial = true;
-    want(left(platform, 7));
-    expect(await save()).toEqual([]);
-    expect(readdirSync(folder)).toHaveLength(1);
-  });
+  };
+  want(message);
+  expect(await save()).toEqual([]);
+  expect(readdirSync(folder)).toEqual([NAME]);
+  expect(readFileSync(join(folder, NAME))).toEqual(sound);
+  expect(during).not.toContain(NAME);
+  const event = `/restapi/v1.0/account/~/extension/${EXTENSION_ID}/voicemail`;
+  const all = lines.map((line): unknown => JSON.parse(line));
+  expect(all).toEqual([{ event, recording: join(folder, NAME), body: message }]);
+  for (const each of [{ want, save }, begin()]) {
+    each.want(message);
+    await each.save();
+  }
+  expect(asked()).toBe(1);
 });
 
-describe('a recording that cannot be had', () => {
-  it.each<[string, Fault, RegExp]>([
-    ['refused', apiError(403, 'CMN-408', 'No [ReadMessages]'), /CMN-408/],
-    ['cut', 'cut', /cut/],
-    ['unavailable', 'html', /502/],
-    ['redirected', { status: 302, headers: { location: 'http://127.0.0.1:2/' }, body: '' }, /redirect/],
-  ])('costs only itself if it is %s, and comes once it is wanted again', async (_, fault, message) => {
-    const { platform, want, save, folder, lines } = await start();
-    platform.fail('GET', /content\/7$/, fault, fault === 'html' ? 2 : 1);
-    for (const id of [7, 8]) want(left(platform, id));
-    expect(await save()).toEqual([
-      expect.stringMatching(/^(Could not|RingCentral refused to) save the recording of voicemail 7: /),
-    ]);
-    expect(readdirSync(folder)).toEqual(['2026-11-24T22-30-00Z-101-8.mp3']);
-    expect(await save()).toEqual([]);
-    want(platform.messages[0] ?? {});
-    expect(await save()).toEqual([]);
-    expect(readdirSync(folder)).toHaveLength(2);
-    expect(lines).toHaveLength(2);
-    expect(message).toBeDefined();
-  });
-
-  it('leaves nothing behind if it is cut off on the way', async () => {
-    const { platform, want, save, folder } = await start();
-    platform.onChunk = (sent) => (sent > 0 ? 'cut' : undefined);
-    want(left(platform, 7));
-    expect(await save()).toHaveLength(1);
-    expect(readdirSync(folder)).toEqual([]);
-  });
-
-  it('is not asked for again if it is gone (404)', async () => {
-    const { platform, want, save } = await start();
-    const message = left(platform, 7);
-    platform.messages = [];
-    for (const failures of [1, 0]) {
-      want(message);
-      expect(await save()).toHaveLength(failures);
-    }
-    expect(requests(platform)).toBe(1);
-  });
-
-  it('waits with all others if there were too many requests, as long as RingCentral asks', async () => {
-    const { platform, loggedIn, recordings, output, want } = await start();
-    platform.fail('GET', CONTENT, tooMany(61), 1);
-    for (const id of [7, 8]) want(left(platform, id));
-    const said = new Said();
-    const running = recordings.run(loggedIn, problemLog(said.say, end.signal), output).catch(() => {});
-    await said.match(/61 s/);
-    expect(requests(platform)).toBe(1);
-    end.abort();
-    await running;
-  });
-
-  it('does not get the access token if it is elsewhere', async () => {
-    const { platform, want, save } = await start();
-    const uri = 'https://ringcentral.com.example.com/content/7';
-    want({ ...left(platform, 7), attachments: [{ type: 'AudioRecording', uri }] });
-    expect(await save()).toEqual([expect.stringContaining(`${uri} is not RingCentral.`)]);
-  });
+itIfNotWindows('recordings are private, and people are told their paths', async () => {
+  const { want, save, left, folder, lines } = await start('summary');
+  want(left());
+  await save();
+  expect(lines).toEqual([`    ${join(folder, NAME)}`]);
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  expect(statSync(join(folder, NAME)).mode & 0o777).toBe(0o600);
 });
 
-describe('a folder that cannot be used', () => {
-  it('fails before anything else', () => {
-    const file = join(temporaryFolder(), 'file');
-    writeFileSync(file, '');
-    for (const folder of [file, join(file, 'folder')]) {
-      const make = () => new Recordings(folder, end.signal);
-      expect(make).toThrow(Failure);
-      expect(make).toThrow(`The folder ${folder} cannot be used: `);
-    }
-  });
+const to = (...numbers: string[]) => ({ to: numbers.map((extensionNumber) => ({ extensionNumber })) });
+const uri = `/restapi/v1.0/account/809646016/extension/${EXTENSION_ID}/message-store/7/content/7`;
+const ofType = (contentType: string) => ({ attachments: [{ uri, type: 'AudioRecording', contentType }] });
+it.each<[string, object, string | undefined, string]>([
+  ['with the number that is known', to('200'), '102', '2026-11-24T22-30-00Z-102-7.mp3'],
+  ['with the number that was called', to('200'), undefined, '2026-11-24T22-30-00Z-200-7.mp3'],
+  ['without a number if several were called', to('200', '201'), undefined, '2026-11-24T22-30-00Z-7.mp3'],
+  ['without a number that is none', to('../../etc'), undefined, '2026-11-24T22-30-00Z-7.mp3'],
+  ['without a time that is none', { creationTime: '../..' }, undefined, '101-7.mp3'],
+  ['with .wav if it is one', ofType('audio/x-wav'), undefined, '2026-11-24T22-30-00Z-101-7.wav'],
+  ['with .mp3 if its type is another', ofType('text/html'), undefined, NAME],
+])('a recording has a name %s, and is found by its id after a restart', async (_, overrides, number, name) => {
+  const { recordings, want, save, begin, left, folder, asked } = await start();
+  if (number !== undefined) recordings.numbers.set(EXTENSION_ID, number);
+  const message = left(overrides);
+  want(message);
+  expect(await save()).toEqual([]);
+  expect(readdirSync(folder)).toEqual([name]);
+  const next = begin();
+  next.want(message);
+  await next.save();
+  expect(asked()).toBe(1);
+});
 
-  it('later is said, once, and recordings come once it is there again', async () => {
-    const { platform, loggedIn, recordings, output, want, save, folder } = await start();
-    rmSync(folder, { recursive: true });
-    const said = new Said();
-    want(left(platform, 7));
-    want(left(platform, 8));
-    const running = recordings.run(loggedIn, problemLog(said.say, end.signal), output).catch(() => {});
-    expect(await said.match(/./)).toMatch(/^Could not save the recording of voicemail 7: ENOENT: no such file/);
-    expect(said.lines).toHaveLength(1);
-    end.abort();
-    await running;
-    mkdirSync(folder);
-    for (const message of platform.messages) want(message);
+it.each([{ attachments: [] }, { id: '../7' }, { id: undefined }])(
+  'a voicemail with %j has no recording',
+  async (odd) => {
+    const { want, save, left, asked } = await start();
+    want({ ...left(), ...odd });
     expect(await save()).toEqual([]);
-    expect(readdirSync(folder)).toHaveLength(2);
-  });
+    expect(asked()).toBe(0);
+  },
+);
 
-  it('is cleared of what a kill left behind long ago, and of nothing else', async () => {
-    const { begin, folder } = await start();
-    const long = new Date(Date.now() - 2 * 3_600_000);
-    for (const name of ['.7-x.part', '.8-y.part', 'notes.txt']) writeFileSync(join(folder, name), '');
-    for (const name of ['.7-x.part', 'notes.txt']) utimesSync(join(folder, name), long, long);
-    begin();
-    expect(existsSync(join(folder, '.7-x.part'))).toBe(false);
-    expect(readdirSync(folder)).toHaveLength(2);
-  });
+it.each<[string, Fault, number]>([
+  ['refused', apiError(403, 'CMN-408', 'No [ReadMessages]'), 1],
+  ['unavailable', 'html', 2],
+  ['cut', 'cut', 1],
+  ['redirected', { status: 302, headers: { location: 'http://127.0.0.1:2/' }, body: '' }, 1],
+])('a recording that is %s costs only itself, and is tried again for a day', async (_, fault, times) => {
+  const { platform, want, save, left, folder, asked } = await start();
+  const messages = [left(), left({ id: 8 })];
+  platform.fail('GET', /content\/7$/, fault, 2 * times);
+  want(...messages);
+  for (let i = 0; i < 2; i++) expect(await save()).toEqual([expect.stringMatching(/recording of voicemail 7: /)]);
+  expect(readdirSync(folder)).toEqual(['2026-11-24T22-30-00Z-101-8.mp3']);
+  expect(await save()).toEqual([]);
+  expect(readdirSync(folder)).toHaveLength(2);
+  want(left({ id: 9, creationTime: '2026-11-24T21:00:00Z' }));
+  platform.fail('GET', /content\/9$/, fault, times);
+  expect(await save()).toHaveLength(1);
+  const before = asked();
+  expect(await save()).toEqual([]);
+  expect(asked()).toBe(before);
+});
+
+it('a recording that is cut off on the way leaves no file, and one that is gone is not asked for again', async () => {
+  const { platform, want, save, left, folder, asked } = await start();
+  const message = left();
+  platform.onChunk = (sent) => (sent > 0 ? 'cut' : undefined);
+  want(message);
+  expect(await save()).toHaveLength(1);
+  expect(readdirSync(folder)).toEqual([]);
+  platform.messages = [];
+  for (const failures of [1, 0]) {
+    want(message);
+    expect(await save()).toHaveLength(failures);
+  }
+  expect(asked()).toBe(2);
+});
+
+it('recordings wait, all of them, if there were too many requests', async () => {
+  const { platform, want, left, asked, runUntil } = await start();
+  platform.fail('GET', /content/, tooMany(61), 1);
+  want(left(), left({ id: 8 }));
+  await runUntil(/61 s/);
+  expect(asked()).toBe(1);
+});
+
+it('a folder that is gone is said once, and recordings come once it is there again', async () => {
+  const { want, save, left, folder, runUntil } = await start();
+  rmSync(folder, { recursive: true });
+  const messages = [left(), left({ id: 8 })];
+  want(...messages);
+  const said = await runUntil(/./);
+  expect(said).toEqual([expect.stringMatching(/^Could not save the recording of voicemail 7: ENOENT: no such file/)]);
+  mkdirSync(folder);
+  want(...messages);
+  expect(await save()).toEqual([]);
+  expect(readdirSync(folder)).toHaveLength(2);
+});
+
+it('a folder that cannot be made fails at once', () => {
+  const folder = join(temporaryFolder(), 'file');
+  writeFileSync(folder, '');
+  const output = { write: () => Promise.resolve(), format: 'json', progress: () => {}, signal: end.signal } as const;
+  expect(() => new Recordings(folder, output)).toThrow(`The folder ${folder} cannot be used: `);
+});
+
+it('what a kill left behind long ago is deleted, and nothing else', async () => {
+  const { begin, folder } = await start();
+  for (const name of ['.7-x.part', '.8-y.part', 'notes.txt']) writeFileSync(join(folder, name), '');
+  for (const name of ['.7-x.part', 'notes.txt']) utimesSync(join(folder, name), 0, 0);
+  begin();
+  expect(readdirSync(folder)).toEqual(['.8-y.part', 'notes.txt']);
 });

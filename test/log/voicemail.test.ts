@@ -50,6 +50,10 @@ describe('people', () => {
     expect(line({ to })).toMatch(/→ {2}Ada Byron; \+18002097562; ext\. 7$/);
   });
 
+  it('cuts what is long', () => {
+    expect(line({ from: { name: 'x'.repeat(60_000) } })).toMatch(/from x{99}…, a withheld number$/);
+  });
+
   it.each([
     [{ name: 'Grace Hopper' }, 'Grace Hopper, a withheld number'],
     [{}, 'a withheld number'],

@@ -1,11 +1,11 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { connect } from 'node:net';
-import { startReceiver, type Receiver } from '../../src/receiver/listen.js';
+import { startReceiver } from '../../src/receiver/listen.js';
 import { itIfIPv6 } from '../support/available.js';
 import { Transcript } from '../support/programs.js';
 import { exchange } from '../support/raw.js';
 
-const receivers: Receiver[] = [];
+const receivers: Awaited<ReturnType<typeof startReceiver>>[] = [];
 afterEach(() => Promise.all(receivers.splice(0).map((receiver) => receiver.stop())));
 
 /** A receiver on a free port, and the events that it logged. */

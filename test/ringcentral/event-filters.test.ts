@@ -35,7 +35,7 @@ it.each<[string, string[], string[], string[]]>([
   ['another extension', [listed('33')], [TWO], [TWO]],
 ])('what RingCentral left out is known if it lists %s', (_, eventFilters, asked, left) => {
   const reason = 'RingCentral left it out';
-  expect(refusedFilters({ eventFilters, disabledFilters: [] }, asked)).toEqual(
+  expect(refusedFilters({ eventFilters, disabledFilters: [] }, asked, '11')).toEqual(
     left.map((filter) => ({ filter, reason })),
   );
 });
@@ -43,6 +43,17 @@ it.each<[string, string[], string[], string[]]>([
 it('knows what is disabled, with the reason, in the words of who asked, whether it is listed or not', () => {
   const disabledFilters = [{ filter: listed('22'), reason: 'No permission' }];
   const expected = [{ filter: TWO, reason: 'No permission' }];
-  expect(refusedFilters({ eventFilters: [listed('11')], disabledFilters }, [ONE, TWO])).toEqual(expected);
-  expect(refusedFilters({ eventFilters: [listed('11'), listed('22')], disabledFilters }, [ONE, TWO])).toEqual(expected);
+  expect(refusedFilters({ eventFilters: [listed('11')], disabledFilters }, [ONE, TWO], '11')).toEqual(expected);
+  expect(refusedFilters({ eventFilters: [listed('11'), listed('22')], disabledFilters }, [ONE, TWO], '11')).toEqual(
+    expected,
+  );
+});
+
+it.each([
+  [[listed('33')], [OWN], []],
+  [[PRESENCE], [OWN], [OWN]],
+  [[listed('33')], [TWO], [TWO]],
+])('any extension may be the own one as long as that is not known: %j for %j', (eventFilters, asked, left) => {
+  const refused = refusedFilters({ eventFilters, disabledFilters: [] }, asked, '~');
+  expect(refused.map(({ filter }) => filter)).toEqual(left);
 });

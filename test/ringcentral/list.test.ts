@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { voicemail, type Platform } from '../../scripts/fake/platform.js';
 import { Unanswered } from '../../src/ringcentral/errors.js';
 import { itemKey, listAll } from '../../src/ringcentral/list.js';
@@ -30,91 +30,77 @@ function fill(count: number): void {
 
 it('asks for 1000 at once, with what else is to be in the query, when it is the turn of a page', async () => {
   fill(1500);
-  const before: number[][] = [];
-  await list((page) => Promise.resolve(void before.push([page, pages().length])));
-  expect(before).toEqual([
-    [1, 0],
-    [2, 1],
-  ]);
+  const before: object[] = [];
+  await list(async (page) => void before.push({ page, asked: pages().length }));
+  expect(before).toEqual([1, 2].map((page) => ({ page, asked: page - 1 })));
   expect(platform.requests.at(-1)?.query.toString()).toBe('x=y&page=2&perPage=1000');
 });
 
-describe('all pages', () => {
-  it.each<[string, number, number, Partial<Platform>]>([
-    ['the next one is named', 2500, 3, {}],
-    ['the next one is named, with totals', 2500, 3, { totals: true }],
-    ['only a full page says that there is more', 2500, 3, { nextPage: false }],
-    ['pages are shorter than asked for', 250, 3, { maxMessagesPerPage: 100 }],
-    [
-      'pages are shorter, and only a full one says that there is more',
-      250,
-      3,
-      { nextPage: false, maxMessagesPerPage: 100 },
-    ],
-    ['the last one is full, and says nothing', 1000, 2, { nextPage: false }],
-    ['there is one', 999, 1, { nextPage: false }],
-    ['there is nothing', 0, 1, {}],
-  ])('are read, and no more, if %s', async (_, count, pageCount, how) => {
-    Object.assign(platform, how);
-    fill(count);
-    expect(await ids()).toEqual(upTo(count));
-    expect(pages()).toEqual(upTo(pageCount).map(String));
-  });
+it.each<[string, number, number, Partial<Platform>]>([
+  ['the next one is named', 2500, 3, {}],
+  ['the next one is named, with totals', 2500, 3, { totals: true }],
+  ['only a full page says that there is more', 2500, 3, { nextPage: false }],
+  ['pages are shorter than asked for', 250, 3, { maxMessagesPerPage: 100 }],
+  ['pages are shorter, and only full ones say so', 250, 3, { nextPage: false, maxMessagesPerPage: 100 }],
+  ['the last one is full, and says nothing', 1000, 2, { nextPage: false }],
+  ['there is one', 999, 1, { nextPage: false }],
+  ['there is nothing', 0, 1, {}],
+])('all pages are read, and no more, if %s', async (_, count, pageCount, how) => {
+  Object.assign(platform, how);
+  fill(count);
+  expect(await ids()).toEqual(upTo(count));
+  expect(pages()).toEqual(upTo(pageCount).map(String));
+});
 
-  it('are read whatever the totals say', async () => {
-    const paging = { page: 1, perPage: 1000, totalPages: 1, totalElements: 1 };
-    const page = (id: number, navigation = {}) => ({ status: 200, body: { records: [{ id }], paging, navigation } });
-    platform.fail('GET', STORE, page(2, { nextPage: { uri: 'https://hook.example.com/elsewhere' } }), 1);
-    platform.fail('GET', STORE, page(1), 1);
-    expect(await ids()).toEqual([2, 1]);
-  });
+it('all pages are read whatever the totals say', async () => {
+  const paging = { page: 1, perPage: 1000, totalPages: 1, totalElements: 1 };
+  const page = (id: number, navigation = {}) => ({ status: 200, body: { records: [{ id }], paging, navigation } });
+  platform.fail('GET', STORE, page(2, { nextPage: { uri: 'https://hook.example.com/elsewhere' } }), 1);
+  platform.fail('GET', STORE, page(1), 1);
+  expect(await ids()).toEqual([2, 1]);
+});
 
-  it('have each item once if one comes while they are read, and shifts the rest', async () => {
-    fill(1500);
-    platform.onRequest = ({ query }) => {
-      if (query.get('page') === '2') platform.messages.unshift(voicemail({ id: 9999 }));
-    };
-    expect(await ids()).toEqual(upTo(1500));
-  });
+it('all pages have each item once if one comes while they are read, and shifts the rest', async () => {
+  fill(1500);
+  platform.onRequest = ({ query }) => {
+    if (query.get('page') === '2') platform.messages.unshift(voicemail({ id: 9999 }));
+  };
+  expect(await ids()).toEqual(upTo(1500));
+});
 
-  it('end if one brings nothing new', async () => {
-    const body = { records: [{ id: 1 }], navigation: { nextPage: { uri: 'x' } } };
-    platform.fail('GET', STORE, { status: 200, body });
-    expect(await ids()).toEqual([1]);
-    expect(pages()).toHaveLength(2);
-  });
+it('all pages end if one brings nothing new', async () => {
+  const body = { records: [{ id: 1 }], navigation: { nextPage: { uri: 'x' } } };
+  platform.fail('GET', STORE, { status: 200, body });
+  expect(await ids()).toEqual([1]);
+  expect(pages()).toHaveLength(2);
+});
 
-  it.each<[string, Parameters<Platform['fail']>[2]]>([
-    ['cannot be read', 'cut'],
-    ['is no list', { status: 200, body: {} }],
-  ])('are nothing if one %s', async (_, fault) => {
-    fill(1500);
-    platform.onRequest = ({ query }) => {
-      if (query.get('page') === '2') platform.fail('GET', STORE, fault, 1);
-    };
-    expect((await failureOf(list())).message).toMatch(/^Could not list the messages: /);
-  });
+it.each<[string, Parameters<Platform['fail']>[2]]>([
+  ['cannot be read', 'cut'],
+  ['is no list', { status: 200, body: {} }],
+])('all pages are nothing if one %s', async (_, fault) => {
+  fill(1500);
+  platform.onRequest = ({ query }) => {
+    if (query.get('page') === '2') platform.fail('GET', STORE, fault, 1);
+  };
+  expect((await failureOf(list())).message).toMatch(/^Could not list the messages: /);
 });
 
 it("tells the time of the first page by RingCentral's clock", async () => {
   fill(1500);
-  platform.clockOffsetMs = -50 * HOUR_MS;
-  platform.onRequest = ({ query }) => {
-    if (query.get('page') === '2') platform.clockOffsetMs = 0;
-  };
-  const { time } = await list();
+  const { time } = await list((page) => {
+    platform.clockOffsetMs = -50 * HOUR_MS * page;
+    return Promise.resolve();
+  });
   expect(Math.round((Date.now() - time) / HOUR_MS)).toBe(50);
 });
 
-it.each([{}, { records: {} }, [], { records: null }, 7])(
-  'takes %j for a failure, not for an empty list',
-  async (body) => {
-    platform.fail('GET', STORE, { status: 200, body });
-    const error = await failureOf(list());
-    expect(error).toBeInstanceOf(Unanswered);
-    expect(error.message).toMatch(/^Could not list the messages: RingCentral answered without a list\. Check/);
-  },
-);
+it.each([{}, { records: {} }, [], { records: null }, 7])('%j is no list, and not an empty one', async (body) => {
+  platform.fail('GET', STORE, { status: 200, body });
+  const error = await failureOf(list());
+  expect(error).toBeInstanceOf(Unanswered);
+  expect(error.message).toMatch(/^Could not list the messages: RingCentral answered without a list\. Check/);
+});
 
 it('does not trip over odd records', async () => {
   platform.fail('GET', STORE, { status: 200, body: { records: [null, 'text', { id: 'a' }, { id: { toString: 1 } }] } });

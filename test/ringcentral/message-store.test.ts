@@ -1,7 +1,16 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { apiError, voicemail, type Platform } from '../../scripts/fake/platform.js';
 import { voicemailFilter } from '../../src/contract.js';
-import { byTime, eventOf, listVoicemails, messageTime, readVoicemail } from '../../src/ringcentral/message-store.js';
+import {
+  attachmentUrl,
+  byTime,
+  eventOf,
+  listVoicemails,
+  messageTime,
+  readTranscript,
+  readVoicemail,
+  transcription,
+} from '../../src/ringcentral/message-store.js';
 import type { Session } from '../../src/ringcentral/session.js';
 import { closeAll, logIn, startPlatform } from '../support/in-process.js';
 import { failureOf, STORE } from '../support/ringcentral.js';
@@ -35,32 +44,21 @@ it('has the voicemails of one extension as they came, and nothing else', async (
 });
 
 it.each([
-  [
-    'there is no such extension',
-    apiError(404, 'CMN-102', 'Resource is not found'),
-    /: CMN-102 Resource is not found\.$/,
-  ],
-  [
-    'a permission is missing',
-    apiError(403, 'CMN-401', 'Needs [ReadMessages]'),
-    /CMN-401 .*\[ReadMessages\]\.\n.*"Read M/,
-  ],
-])('says so if %s', async (_, fault, said) => {
+  [apiError(404, 'CMN-102', 'Resource is not found'), /^Could not list .*: CMN-102 Resource is not found\.$/],
+  [apiError(403, 'CMN-401', 'Needs [ReadMessages]'), /^Could not list .*CMN-401 .*\[ReadMessages\]\.\n.*"Read M/],
+])('says so if there is no such extension, or a permission is missing: %j', async (fault, said) => {
   platform.fail('GET', STORE, fault);
-  const { message } = await failureOf(list());
-  expect(message).toMatch(/^Could not list the voicemails: /);
-  expect(message).toMatch(said);
+  expect((await failureOf(list())).message).toMatch(said);
 });
 
 it('reads a voicemail as it is now, and knows one that is gone', async () => {
   const { id } = platform.store({ id: 7 }, COLLEAGUE);
   platform.transcribe(id, 'Hello');
   expect(await readVoicemail(session, COLLEAGUE, '7')).toEqual(platform.otherMessages.get(COLLEAGUE)?.[0]);
-  expect(await readVoicemail(session, COLLEAGUE, '7/../8')).toBeUndefined();
+  expect(await readVoicemail(session, COLLEAGUE, '8/../7')).toBeUndefined();
   platform.refusedMailboxes.set(COLLEAGUE, 'CMN-408');
-  expect((await failureOf(readVoicemail(session, COLLEAGUE, '7'))).message).toMatch(
-    /Could not read a voicemail: CMN-408/,
-  );
+  const { message } = await failureOf(readVoicemail(session, COLLEAGUE, '7'));
+  expect(message).toMatch(/^Could not read a voicemail: CMN-408/);
 });
 
 it('is an event as its notification would be, with the transcript beside the body', () => {
@@ -80,4 +78,49 @@ it('knows when a message came, if it says, and puts one that does not first', ()
   const odd = [undefined, 7, 'yesterday', ''].map(at);
   for (const each of odd) expect(messageTime(each)).toBeNaN();
   expect([late, ...odd, early].toSorted(byTime)).toEqual([...odd, early, late]);
+});
+
+const RECORDING = { type: 'AudioRecording', uri: 'https://recording' };
+const TRANSCRIPT = { type: 'AudioTranscription', uri: 'https://transcript' };
+
+it.each([
+  [{ attachments: [RECORDING, null, TRANSCRIPT] }, 'https://transcript'],
+  [{ attachments: [RECORDING] }, undefined],
+  [{ attachments: [{ type: 'AudioTranscription', uri: 7 }] }, undefined],
+  [{ attachments: {} }, undefined],
+  [{}, undefined],
+  [null, undefined],
+])('the transcript of %j is at %s', (body, url) => {
+  expect(attachmentUrl(body, 'AudioTranscription')).toBe(url);
+});
+
+it.each([
+  ['Completed', 'done', 'awaited'],
+  ['CompletedPartially', 'done', 'awaited'],
+  ['InProgress', 'awaited', 'awaited'],
+  ['Unknown', 'awaited', 'awaited'],
+  ['NotAvailable', 'none', 'none'],
+  ['Failed', 'none', 'none'],
+  ['TimedOut', 'none', 'none'],
+  [undefined, 'none', 'none'],
+  [7, 'none', 'none'],
+])(
+  'a transcription that is %s is %s with its text there, and %s without',
+  (vmTranscriptionStatus, withText, without) => {
+    expect(transcription({ vmTranscriptionStatus, attachments: [RECORDING, TRANSCRIPT] })).toBe(withText);
+    expect(transcription({ vmTranscriptionStatus, attachments: [RECORDING] })).toBe(without);
+  },
+);
+
+it('reads a transcript as it is, and an empty one as none', async () => {
+  const { id } = platform.store();
+  const read = (text: string) => readTranscript(session, { ...platform.transcribe(id, text) });
+  expect(await read('Call me\u001b[2J back. ☎')).toBe('Call me\u001b[2J back. ☎');
+  expect(await read(' \n')).toBeUndefined();
+  platform.fail('GET', /content/, { status: 200, body: '' }, 1);
+  expect(await read('x')).toBeUndefined();
+  const transcribed = { ...platform.transcribe(id, 'x') };
+  platform.transcripts.clear();
+  const { message } = await failureOf(readTranscript(session, transcribed));
+  expect(message).toMatch(`Could not read the transcript of voicemail ${id}: CMN-102 `);
 });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, expect, it } from '@jest/globals';
 import { apiError, CREDENTIALS, type Fault } from '../../scripts/fake/platform.js';
 import {
   createSubscription,
@@ -40,252 +40,199 @@ async function read(raw: unknown): Promise<Subscription> {
   return subscription;
 }
 
-describe('creating', () => {
-  it('asks for 20 years, with all that is wanted, once', async () => {
-    const { platform, address, said, create, wanted } = await start();
-    const sms = '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS';
-    const subscription = await create([FILTER, sms]);
-    const deliveryMode = { transportType: 'WebHook', address, verificationToken: TOKEN };
-    expect(wanted()).toEqual([{ eventFilters: [FILTER, sms], expiresIn: 630_720_000, deliveryMode }]);
-    expect(subscription).toMatchObject({ id: platform.subscriptions[0]?.id, status: 'Active', address });
-    expect(Date.parse(subscription.expirationTime ?? '') - Date.now()).toBeGreaterThan(19.9 * YEAR_MS);
-    expect(said).toEqual([]);
-  });
+it('a new subscription asks for 20 years, with all that is wanted, once', async () => {
+  const { platform, address, said, create, wanted } = await start();
+  const sms = '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS';
+  const subscription = await create([FILTER, sms]);
+  const deliveryMode = { transportType: 'WebHook', address, verificationToken: TOKEN };
+  expect(wanted()).toEqual([{ eventFilters: [FILTER, sms], expiresIn: 630_720_000, deliveryMode }]);
+  expect(subscription).toMatchObject({ id: platform.subscriptions[0]?.id, status: 'Active', address });
+  expect(Date.parse(subscription.expirationTime ?? '') - Date.now()).toBeGreaterThan(19.9 * YEAR_MS);
+  expect(said).toEqual([]);
+});
 
-  it('asks once more, for 10 years, if 20 are refused, and says so', async () => {
-    const { platform, said, create, wanted } = await start();
-    platform.maxExpiresIn = { seconds: 315_360_000, over: 'refuse' };
-    await create();
-    expect(wanted()).toMatchObject([{ expiresIn: 630_720_000 }, { expiresIn: 315_360_000 }]);
-    expect(said).toEqual(['RingCentral refused a subscription of 20 years: asking for 10.']);
-    expect(platform.subscriptions).toMatchObject([{ expiresIn: 315_360_000 }]);
-  });
+it('a new subscription asks once more, for 10 years, if 20 are refused, and says so', async () => {
+  const { platform, said, create, wanted } = await start();
+  platform.maxExpiresIn = { seconds: 315_360_000, over: 'refuse' };
+  await create();
+  expect(wanted()).toMatchObject([{ expiresIn: 630_720_000 }, { expiresIn: 315_360_000 }]);
+  expect(said).toEqual(['RingCentral refused a subscription of 20 years: asking for 10.']);
+  expect(platform.subscriptions).toMatchObject([{ expiresIn: 315_360_000 }]);
+});
 
-  it('asks no third time', async () => {
-    const { platform, create, wanted } = await start();
-    platform.maxExpiresIn = { seconds: 604_800, over: 'refuse' };
-    const { message } = await failureOf(create());
-    expect(message).toBe('Could not create the subscription: CMN-101 Parameter [expiresIn] value is invalid.');
-    expect(wanted()).toHaveLength(2);
-  });
+it('a new subscription asks no third time', async () => {
+  const { platform, create, wanted } = await start();
+  platform.maxExpiresIn = { seconds: 604_800, over: 'refuse' };
+  const { message } = await failureOf(create());
+  expect(message).toBe('Could not create the subscription: CMN-101 Parameter [expiresIn] value is invalid.');
+  expect(wanted()).toHaveLength(2);
+});
 
-  it.each([
-    apiError(400, 'CMN-101', 'Parameter [eventFilters] value is invalid', 'eventFilters'),
-    apiError(400, 'SUB-521', 'WebHook is not reachable'),
-    apiError(403, 'SUB-505', 'Subscriptions limit exceeded'),
-    apiError(429, 'CMN-301', 'Request rate exceeded', undefined),
-  ])('that is refused is not asked for again, and surely does not exist: %s', async (refusal) => {
-    const { platform, create, wanted } = await start();
-    platform.fail('POST', SUBSCRIPTIONS, { ...refusal, headers: { 'Retry-After': '300' } });
-    expect((await failureOf(create())).message).not.toMatch(/may exist/);
-    expect(wanted()).toHaveLength(1);
-  });
+it.each([
+  apiError(400, 'CMN-101', 'Parameter [eventFilters] value is invalid', 'eventFilters'),
+  apiError(400, 'SUB-521', 'WebHook is not reachable'),
+  apiError(403, 'SUB-505', 'Subscriptions limit exceeded'),
+  apiError(429, 'CMN-301', 'Request rate exceeded', undefined),
+])('a new subscription that is refused is not asked for again, and surely does not exist: %j', async (refusal) => {
+  const { platform, create, wanted } = await start();
+  platform.fail('POST', SUBSCRIPTIONS, { ...refusal, headers: { 'Retry-After': '300' } });
+  expect((await failureOf(create())).message).not.toMatch(/may exist/);
+  expect(wanted()).toHaveLength(1);
+});
 
-  it.each<[string, Fault, RegExp]>([
-    ['never comes', 'hang', /^Could not create the subscription: .* did not answer \(no answer within 0\.3 seconds\)/],
-    ['is cut', 'cut', /^Could not create the subscription: .* did not answer \((the connection was cut|ECONNRESET)\)/],
-    ['is the page of a gateway', 'html', /^Could not create the subscription: .* 502 without JSON\./],
-    ['is a 503', apiError(503, 'CMN-211', 'Unavailable'), /: CMN-211 Unavailable\./],
-    ['is empty', 'empty', /^Could not create the subscription: .* answered without JSON\./],
-    ['is a page', { status: 200, body: '<p>Hello</p>' }, /^Could not create .* answered without JSON\./],
-    ['is another JSON', { status: 200, body: { records: [] } }, /^RingCentral answered without a subscription\./],
-    ['is JSON null', { status: 200, headers: { 'Content-Type': 'application/json' }, body: 'null' }, /without a sub/],
-  ])('is told to be uncertain if the answer %s, and is not tried again', async (_, fault, what) => {
-    const { platform, create, wanted } = await start({ timeoutMs: 300 });
-    platform.fail('POST', SUBSCRIPTIONS, fault);
-    const { message } = await failureOf(create());
-    expect(message).toMatch(what);
-    expect(message.split('\n').at(-1)).toBe(MAY_EXIST);
-    expect(wanted()).toHaveLength(1);
+const page: Fault = { status: 200, body: '<p>Hello</p>' };
+const none: Fault = { status: 200, headers: { 'Content-Type': 'application/json' }, body: 'null' };
+it.each<[Fault, RegExp]>([
+  ...(['hang', 'cut', 'html', 'empty', page] as const).map((fault): [Fault, RegExp] => [fault, /^Could not create /]),
+  [apiError(503, 'CMN-211', 'Unavailable'), /^Could not create the subscription: CMN-211 Unavailable\./],
+  [{ status: 200, body: { records: [] } }, /^RingCentral answered without a subscription\./],
+  [none, /^RingCentral answered without a subscription\./],
+])('a new subscription is told to be uncertain, and is not tried again, if the answer is %j', async (fault, what) => {
+  const { platform, create, wanted } = await start({ timeoutMs: 300 });
+  platform.fail('POST', SUBSCRIPTIONS, fault);
+  const { message } = await failureOf(create());
+  expect(message).toMatch(what);
+  expect(message.split('\n').at(-1)).toBe(MAY_EXIST);
+  expect(wanted()).toHaveLength(1);
+});
+
+it('the list has all there are, of every transport, and the list as it came', async () => {
+  const { platform, session } = await start();
+  platform.subscriptions = [
+    earlier('https://hook.example.com/webhook', { id: 'a' }),
+    earlier('', { id: 'b', deliveryMode: { transportType: 'WebSocket' } }),
+    earlier('', { id: 'c', deliveryMode: { transportType: 'PubNub', address: 'channel' } }),
+  ];
+  const { subscriptions, all, raw } = await listSubscriptions(session);
+  expect(all).toMatchObject([
+    { id: 'a', transportType: 'WebHook', address: 'https://hook.example.com/webhook', eventFilters: [FILTER] },
+    { id: 'b', transportType: 'WebSocket', address: '' },
+    { id: 'c', transportType: 'PubNub', address: 'channel' },
+  ]);
+  expect(subscriptions).toEqual(all.slice(0, 1));
+  expect(all.map((each) => each.raw)).toEqual(platform.subscriptions);
+  expect(raw).toMatchObject({ records: platform.subscriptions });
+  expect(asked(platform)).toEqual(['POST token', 'GET subscription']);
+});
+
+it.each([{}, { records: {} }, [], { records: null }])('%j is no list, and not an empty one', async (body) => {
+  const { platform, session } = await start();
+  platform.fail('GET', SUBSCRIPTIONS, { status: 200, body });
+  const error = await failureOf(listSubscriptions(session));
+  expect(error).toBeInstanceOf(Unanswered);
+  expect(error.message).toMatch(/^Could not list the subscriptions: RingCentral answered without a list\./);
+});
+
+it('the list says when and why one was ended, and what will not come, in text that is safe to show', async () => {
+  const [text, shown] = ['\u001b[2J\nx\u009b', '\\u001b[2J\\u000ax\\u009b'];
+  const blacklistedData = { blacklistedAt: '2026-03-01T23:00:00.000Z', reason: text };
+  const disabledFilters = [{ filter: text, reason: 'CODE', message: text }, { filter: '/x', reason: 'CODE' }, {}];
+  expect(await read({ status: text, eventFilters: [text, 7], blacklistedData, disabledFilters })).toMatchObject({
+    status: shown,
+    eventFilters: [shown],
+    blacklistedAt: '2026-03-01T23:00:00.000Z',
+    blacklistReason: shown,
+    disabledFilters: [
+      { filter: shown, reason: shown },
+      { filter: '/x', reason: 'CODE' },
+      { filter: '', reason: 'without a reason' },
+    ],
   });
 });
 
-describe('listing', () => {
-  it('has all there are, of every transport, and the list as it came', async () => {
-    const { platform, session } = await start();
-    platform.subscriptions = [
-      earlier('https://hook.example.com/webhook', { id: 'a' }),
-      earlier('', { id: 'b', deliveryMode: { transportType: 'WebSocket' } }),
-      earlier('', { id: 'c', deliveryMode: { transportType: 'PubNub', address: 'channel' } }),
-    ];
-    const { subscriptions, all, raw } = await listSubscriptions(session);
-    expect(all).toMatchObject([
-      { id: 'a', transportType: 'WebHook', address: 'https://hook.example.com/webhook', eventFilters: [FILTER] },
-      { id: 'b', transportType: 'WebSocket', address: '' },
-      { id: 'c', transportType: 'PubNub', address: 'channel' },
-    ]);
-    expect(subscriptions).toEqual(all.slice(0, 1));
-    expect(all.map((each) => each.raw)).toEqual(platform.subscriptions);
-    expect(raw).toMatchObject({ records: platform.subscriptions });
-    expect(asked(platform)).toEqual(['POST token', 'GET subscription']);
-  });
-
-  it.each([{}, { records: {} }, [], { records: null }])(
-    'takes %j for a failure, not for an empty list',
-    async (body) => {
-      const { platform, session } = await start();
-      platform.fail('GET', SUBSCRIPTIONS, { status: 200, body });
-      const error = await failureOf(listSubscriptions(session));
-      expect(error).toBeInstanceOf(Unanswered);
-      expect(error.message).toMatch(/^Could not list the subscriptions: RingCentral answered without a list\./);
-    },
-  );
-
-  it('knows when and why one was ended, and what will not come', async () => {
-    const disabledFilters = [
-      { filter: FILTER, reason: 'CODE', message: 'No permission' },
-      { filter: '/restapi/x', reason: 'CODE' },
-      {},
-    ];
-    const blacklistedData = { blacklistedAt: '2026-03-01T23:00:00.000Z', reason: 'Read timed out' };
-    expect(await read({ ...earlier(''), status: 'Blacklisted', blacklistedData, disabledFilters })).toMatchObject({
-      status: 'Blacklisted',
-      blacklistedAt: '2026-03-01T23:00:00.000Z',
-      blacklistReason: 'Read timed out',
-      disabledFilters: [
-        { filter: FILTER, reason: 'No permission' },
-        { filter: '/restapi/x', reason: 'CODE' },
-        { filter: '', reason: 'without a reason' },
-      ],
-    });
-  });
-
-  const odd = { id: 1, status: {}, eventFilters: 'all', deliveryMode: null, blacklistedData: 7, disabledFilters: {} };
-  it.each([{}, null, 'text', [], odd])('does not trip over fields that are missing or odd: %j', async (raw) => {
-    const nothing = { id: '', status: '', eventFilters: [], disabledFilters: [], transportType: '', address: '' };
-    expect(await read(raw)).toMatchObject(nothing);
-  });
-
-  it('has control characters of RingCentral as what they are in all that is shown', async () => {
-    const text = '\u001b[2J\nx\u009b';
-    const disabledFilters = [{ filter: text, message: text }];
-    const blacklistedData = { reason: text };
-    const shown = '\\u001b[2J\\u000ax\\u009b';
-    expect(await read({ status: text, eventFilters: [text, 7], blacklistedData, disabledFilters })).toMatchObject({
-      status: shown,
-      eventFilters: [shown],
-      blacklistReason: shown,
-      disabledFilters: [{ filter: shown, reason: shown }],
-    });
-  });
+const odd = { id: 1, status: {}, eventFilters: 'all', deliveryMode: null, blacklistedData: 7, disabledFilters: {} };
+it.each([{}, null, 'text', [], odd])('the list does not trip over fields that are missing or odd: %j', async (raw) => {
+  const nothing = { id: '', status: '', eventFilters: [], disabledFilters: [], transportType: '', address: '' };
+  expect(await read(raw)).toMatchObject(nothing);
 });
 
-describe('deleting', () => {
-  it('deletes the one with this id and no other, whatever the id holds', async () => {
-    const { platform, session } = await start();
-    platform.subscriptions = ['a', 'no/such?id=x', 'b'].map((id) => earlier('', { id }));
-    await deleteSubscription(session, 'no/such?id=x');
-    expect(platform.subscriptions.map(({ id }) => id)).toEqual(['a', 'b']);
-  });
+it('deletes the one with this id and no other, whatever the id holds', async () => {
+  const { platform, session } = await start();
+  platform.subscriptions = ['a', 'no/such?id=x', 'b'].map((id) => earlier('', { id }));
+  await deleteSubscription(session, 'no/such?id=x');
+  expect(platform.subscriptions.map(({ id }) => id)).toEqual(['a', 'b']);
+});
 
-  it('says so if there is none', async () => {
-    const { session } = await start();
-    const { message } = await failureOf(deleteSubscription(session, 'x'));
-    expect(message).toMatch(/^Could not delete subscription x: CMN-102 /);
-  });
+it.each<Fault>([
+  apiError(404, 'CMN-102', 'Resource is not found'),
+  { status: 404, body: '' },
+  apiError(400, 'SUB-507', 'Subscription has expired'),
+  apiError(400, 'CMN-102', 'Resource is not found'),
+])('deleting fails for one that is gone, unless that does not matter: %j', async (fault) => {
+  const { platform, session } = await start();
+  platform.fail('DELETE', SUBSCRIPTION, fault);
+  await expect(deleteUnlessGone(session, 'x')).resolves.toBeUndefined();
+  expect(asked(platform)).toEqual(['POST token', 'DELETE x']);
+  expect((await failureOf(deleteSubscription(session, 'x'))).message).toMatch(/^Could not delete subscription x: /);
+});
 
-  it.each<[string, Fault]>([
-    ['a 404 of the API', apiError(404, 'CMN-102', 'Resource is not found')],
-    ['a 404 without a code', { status: 404, body: '' }],
-    ['SUB-507', apiError(400, 'SUB-507', 'Subscription has expired')],
-    ['CMN-102', apiError(400, 'CMN-102', 'Resource is not found')],
-  ])('does not mind one that is gone already: %s', async (_, fault) => {
-    const { platform, session } = await start();
-    platform.fail('DELETE', SUBSCRIPTION, fault);
-    await expect(deleteUnlessGone(session, 'x')).resolves.toBeUndefined();
-    expect(asked(platform)).toEqual(['POST token', 'DELETE x']);
-  });
-
-  it.each<[string, Fault]>([
-    ['a 403', apiError(403, 'CMN-408', 'Not allowed')],
-    ['a cut connection', 'cut'],
-  ])('minds anything else: %s', async (_, fault) => {
-    const { platform, session } = await start();
-    platform.fail('DELETE', SUBSCRIPTION, fault);
-    expect((await failureOf(deleteUnlessGone(session, 'x'))).message).toMatch(/delete subscription x: /);
-  });
+it.each<Fault>([apiError(403, 'CMN-408', 'Not allowed'), 'cut'])('deleting fails otherwise: %j', async (fault) => {
+  const { platform, session } = await start();
+  platform.fail('DELETE', SUBSCRIPTION, fault);
+  expect((await failureOf(deleteUnlessGone(session, 'x'))).message).toMatch(/^Could not delete subscription x: /);
 });
 
 const NOW = Date.parse('2026-03-04T12:00:00.000Z');
 const blacklisted = (blacklistedAt?: unknown) => ({ status: 'Blacklisted', blacklistedData: { blacklistedAt } });
 
-describe('a subscription', () => {
-  it.each([
-    [{}, undefined],
-    [{ expirationTime: undefined }, undefined],
-    [{ expirationTime: new Date(NOW + 1000).toISOString() }, undefined],
-    [{ expirationTime: new Date(NOW - 1000).toISOString() }, 'expired'],
-    [blacklisted(), 'Blacklisted'],
-    [{ status: 'Suspended' }, 'Suspended'],
-    [{ status: undefined }, 'without a status'],
-  ])('with %j is live, or it is said what it is: %s', async (overrides, what) => {
-    const subscription = await read(earlier('', overrides));
-    expect(isLive(subscription, NOW)).toBe(what === undefined);
-    expect(whyNotLive(subscription, [], NOW)).toBe(what && `The subscription is ${what}: run this again.`);
-  });
-
-  it('is not good enough without some filters, which are named, with the reason and the permissions', async () => {
-    const reason = 'In order to subscribe, the app needs the permission [ReadMessages]';
-    const refused = [FILTER, '/restapi/v1.0/account/~/presence'].map((filter) => ({ filter, reason }));
-    const [what, next] = whyNotLive(await read(earlier('')), refused, NOW)?.split('\n') ?? [];
-    expect(what).toBe(`RingCentral will send nothing for ${FILTER}, /restapi/v1.0/account/~/presence: ${reason}`);
-    expect(next).toMatch(/"Webhook Subscriptions" and "Read Messages".* Then run this again\.$/);
-  });
+it.each([
+  [{}, undefined],
+  [{ expirationTime: undefined }, undefined],
+  [{ expirationTime: new Date(NOW + 1000).toISOString() }, undefined],
+  [{ expirationTime: new Date(NOW - 1000).toISOString() }, 'expired'],
+  [blacklisted(), 'Blacklisted'],
+  [{ status: 'Suspended' }, 'Suspended'],
+  [{ status: undefined }, 'without a status'],
+])('a subscription with %j is live, or it is said what it is: %s', async (overrides, what) => {
+  const subscription = await read(earlier('', overrides));
+  expect(isLive(subscription, NOW)).toBe(what === undefined);
+  expect(whyNotLive(subscription, [], NOW)).toBe(what && `The subscription is ${what}: run this again.`);
 });
 
-describe('since when voicemails may be missing', () => {
-  const at = '2026-03-01T23:00:00.000Z';
-  const hourBefore = '2026-03-01T22:00:00.000Z';
-  const dayAgo = '2026-03-03T12:00:00.000Z';
-  const expired = { expirationTime: '2026-02-01T10:00:00.000Z' };
+it('a subscription is not good enough without some filters, which are named, with the reason and the permissions', async () => {
+  const reason = 'In order to subscribe, the app needs the permission [ReadMessages]';
+  const refused = [FILTER, '/restapi/v1.0/account/~/presence'].map((filter) => ({ filter, reason }));
+  const [what, next] = whyNotLive(await read(earlier('')), refused, NOW)?.split('\n') ?? [];
+  expect(what).toBe(`RingCentral will send nothing for ${FILTER}, /restapi/v1.0/account/~/presence: ${reason}`);
+  expect(next).toMatch(/"Webhook Subscriptions" and "Read Messages".* Then run this again\.$/);
+});
 
-  it.each<[string, string, object[]]>([
-    ['one is blacklisted', hourBefore, [blacklisted(at)]],
-    ['the second is the earliest', hourBefore, [blacklisted('2026-03-02T01:00:00.000Z'), blacklisted(at)]],
-    ['one has expired', '2026-02-01T09:00:00.000Z', [expired]],
-    [
-      'one was blacklisted before it expired',
-      hourBefore,
-      [{ ...blacklisted(at), expirationTime: '2026-03-03T00:00:00Z' }],
-    ],
-    ['one of several is known', hourBefore, [blacklisted(), blacklisted(at)]],
-    [
-      'one of several is not, and no other is earlier',
-      dayAgo,
-      [blacklisted('2026-03-04T11:00:00.000Z'), blacklisted()],
-    ],
-    ['one is suspended', dayAgo, [{ status: 'Suspended' }]],
-    ['blacklistedData is missing', dayAgo, [{ status: 'Blacklisted' }]],
-    ...[1_772_406_000_000, '1772406000000', '2026-03-01Tsoon; rm -rf', 'Sun, 01 Mar 2026 23:00:00 GMT'].map(
-      (odd): [string, string, object[]] => [`blacklistedAt is ${odd}`, dayAgo, [blacklisted(odd)]],
-    ),
-    ['blacklistedAt is in another age', dayAgo, [blacklisted('0000-01-01T00:00:00Z')]],
-    ['blacklistedAt is still to come', dayAgo, [blacklisted('2099-03-01T23:00:00.000Z')]],
-  ])('is an hour before that, or a day ago, if %s: %s', async (_, since, ended) => {
-    const subscriptions = await Promise.all(ended.map((each) => read(earlier('', each))));
-    expect(new Date(missedSince(subscriptions, NOW)).toISOString()).toBe(since);
-  });
+const at = '2026-03-01T23:00:00.000Z';
+const hourBefore = '2026-03-01T22:00:00.000Z';
+const dayAgo = '2026-03-03T12:00:00.000Z';
+const expired = { expirationTime: '2026-02-01T10:00:00.000Z' };
+
+it.each<[string, string, object[]]>([
+  ['one is blacklisted', hourBefore, [blacklisted(at)]],
+  ['the second is the earliest', hourBefore, [blacklisted('2026-03-02T01:00:00.000Z'), blacklisted(at)]],
+  ['one has expired', '2026-02-01T09:00:00.000Z', [expired]],
+  ['one was blacklisted before it expired', hourBefore, [{ ...blacklisted(at), expirationTime: dayAgo }]],
+  ['one of several is known', hourBefore, [blacklisted(), blacklisted(at)]],
+  ['one of several is not, nor any earlier', dayAgo, [blacklisted('2026-03-04T11:00:00.000Z'), blacklisted()]],
+  ['one is suspended', dayAgo, [{ status: 'Suspended' }]],
+  ['blacklistedData is missing', dayAgo, [{ status: 'Blacklisted' }]],
+  ...[1_772_406_000_000, '1772406000000', '2026-03-01Tsoon; rm -rf', 'Sun, 01 Mar 2026 23:00:00 GMT'].map(
+    (odd): [string, string, object[]] => [`blacklistedAt is ${odd}`, dayAgo, [blacklisted(odd)]],
+  ),
+  ['blacklistedAt is in another age', dayAgo, [blacklisted('0000-01-01T00:00:00Z')]],
+  ['blacklistedAt is still to come', dayAgo, [blacklisted('2099-03-01T23:00:00.000Z')]],
+])('voicemails may be missing since an hour before that, or a day ago, if %s: %s', async (_, since, ended) => {
+  const subscriptions = await Promise.all(ended.map((each) => read(earlier('', each))));
+  expect(new Date(missedSince(subscriptions, NOW)).toISOString()).toBe(since);
 });
 
 it.each([
-  ['2046-03-01T23:00:00.000Z', '2026-03-01T23:00:00.000Z', '2046-03-01 (in 20 years)'],
-  [
-    '2042-01-01T00:00:00.000Z',
-    '2026-03-01T23:00:00.000Z',
-    '2042-01-01 (in 16 years, the most that RingCentral grants)',
-  ],
-  [
-    '2036-03-01T23:00:00.000Z',
-    '2026-03-01T23:00:00.000Z',
-    '2036-03-01 (in 10 years, the most that RingCentral grants)',
-  ],
-  ['2036-03-01T23:00:00.000Z', '2016-03-01T23:00:00.000Z', '2036-03-01 (in 10 years)'],
-  ['2036-03-01T23:00:00.000Z', undefined, '2036-03-01 (in 10 years)'],
-  ['2027-03-04T12:00:00.000Z', '2026-03-01T23:00:00.000Z', '2027-03-04 (in 365 days)'],
-  ['2026-03-05T12:00:00.000Z', '2026-03-01T23:00:00.000Z', '2026-03-05 (in 1 day)'],
-  ['2026-03-01T23:00:00.000Z', '2026-02-01T23:00:00.000Z', '2026-03-01 (expired)'],
-  ['soon', '2026-03-01T23:00:00.000Z', 'unknown'],
-  [undefined, '2026-03-01T23:00:00.000Z', 'unknown'],
-])('shows one that expires %s and was created %s as %s', async (expirationTime, creationTime, shown) => {
+  ['2046-03-01', '2026-03-01', '2046-03-01 (in 20 years)'],
+  ['2042-01-01', '2026-03-01', '2042-01-01 (in 16 years, the most that RingCentral grants)'],
+  ['2036-03-01', '2026-03-01', '2036-03-01 (in 10 years, the most that RingCentral grants)'],
+  ['2036-03-01', '2016-03-01', '2036-03-01 (in 10 years)'],
+  ['2036-03-01', undefined, '2036-03-01 (in 10 years)'],
+  ['2027-03-04', '2026-03-01', '2027-03-04 (in 365 days)'],
+  ['2026-03-05', '2026-03-01', '2026-03-05 (in 1 day)'],
+  ['2026-03-01', '2026-02-01', '2026-03-01 (expired)'],
+  ['soon', '2026-03-01', 'unknown'],
+  [undefined, '2026-03-01', 'unknown'],
+])('shows one that expires on %s and was created on %s as %s', async (expires, created, shown) => {
+  const [expirationTime, creationTime] = [expires, created].map((day) => day && `${day}T12:00:00.000Z`);
   expect(shownExpiry(await read(earlier('', { expirationTime, creationTime })), NOW)).toBe(shown);
 });

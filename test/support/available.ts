@@ -11,4 +11,7 @@ const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ ad
 export const itIfScript = hasScript ? it : it.skip;
 export const itIfDevFull = existsSync('/dev/full') ? it : it.skip;
 export const itIfIPv6 = hasIPv6 ? it : it.skip;
+/** Signals that a program can handle, `sh`, pipes that do not block, modes of files. */
 export const itIfNotWindows = process.platform === 'win32' ? it.skip : it;
+/** Files opened anew through /dev/fd, and a named pipe that one process opens for both. */
+export const itIfLinux = process.platform === 'linux' ? it : it.skip;

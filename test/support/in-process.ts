@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import { close, listen } from '../../scripts/fake/local-server.js';
@@ -8,8 +9,9 @@ import { testApp } from './app.js';
 
 const closers: (() => Promise<void>)[] = [];
 
-/** Closes all servers that a test started here: for afterEach. */
+/** Closes all servers that a test started here, and ends all that it mocked: for afterEach. */
 export async function closeAll(): Promise<void> {
+  jest.restoreAllMocks();
   await Promise.all(closers.splice(0).map((closeIt) => closeIt()));
 }
 
@@ -41,7 +43,7 @@ export async function startPlatform(): Promise<Platform> {
 export function newSession(platform: { url: string }, env: Environment = CREDENTIALS, options: object = {}) {
   const said: string[] = [];
   const settings = ringCentralSettings({ ...env, RINGCENTRAL_SERVER: platform.url });
-  const session = new Session(settings, { say: (line) => said.push(line), pauseMs: 1, ...options });
+  const session = new Session(settings, { say: (line) => said.push(line), ...options });
   return { session, said };
 }
 

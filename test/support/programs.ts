@@ -53,19 +53,41 @@ export function program(name: string): string {
 }
 
 const running = new Set<ChildProcess>();
+const isWindows = process.platform === 'win32';
 
 /** Starts a command that endPrograms() ends, with all that it started, if the test did not. */
 export function run(command: string, args: string[], env: Record<string, string> = {}, cwd = temporaryFolder()) {
-  const child = spawn(command, args, { cwd, env: environment(env), detached: true });
+  const child = spawn(command, args, { cwd, env: environment(env), detached: !isWindows });
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;
 }
 
+/** Starts a command with `sh`, which has the words of a program as "$@". */
+export function runInShell(script: string, words: string[], env?: Record<string, string>, cwd?: string) {
+  return run('sh', ['-c', script, 'sh', ...words], env, cwd);
+}
+
+/** Starts a built program on a terminal of its own, whose first line is "pid" and its process id. */
+export function runOnTerminal(name: string, env: Record<string, string>, nodeOptions: string[] = []) {
+  const words = [process.execPath, ...nodeOptions, program(name)].map((word) => `"${word}"`);
+  const command = `echo "pid $$"; exec ${words.join(' ')}`;
+  const child = run('script', ['-qefc', command, '/dev/null'], { TERM: 'xterm', ...env });
+  return { child, screen: new Transcript(child.stdout) };
+}
+
 /** Ends what a test left running, with all that it started: for afterEach. */
 export async function endPrograms(): Promise<void> {
   const ended = [...running].map((child) => once(child, 'exit'));
-  for (const { pid } of running) if (pid) process.kill(-pid, 'SIGKILL');
+  for (const child of running) {
+    try {
+      // Windows has no process groups.
+      if (isWindows) child.kill('SIGKILL');
+      else if (child.pid) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It ended a moment ago: macOS refuses to signal a group of which nothing is left.
+    }
+  }
   await Promise.all(ended);
 }
 
@@ -92,10 +114,8 @@ export async function runProgram(
 export const FAST_CLOCK = ['--require', join(__dirname, 'fast-clock.js')];
 
 interface Options {
-  /** What the shell does before it starts the receiver, such as `ulimit -f 8;`. */
-  before?: string;
-  /** Where stdout goes instead of into a pipe: a shell's redirection, such as `>> "file"`. */
-  redirect?: string;
+  /** What `sh` runs, with the receiver as "$@", such as `exec "$@" 2>&1`; without it, the receiver is started itself. */
+  shell?: string;
   /** Leaves the pipe unread, until `child.stdout.resume()`. */
   unread?: boolean;
   nodeOptions?: string[];
@@ -110,12 +130,13 @@ export class Receiver {
   readonly stderr: Transcript;
   port = 0;
 
-  private constructor(
-    env: Record<string, string>,
-    { before = '', redirect = '', unread, nodeOptions = [], args = [], cwd }: Options,
-  ) {
-    const command = [process.execPath, ...nodeOptions, program('src/server'), ...args];
-    this.child = run('sh', ['-c', `${before} exec "$@" ${redirect}`, 'sh', ...command], { PORT: '0', ...env }, cwd);
+  private constructor(env: Record<string, string>, { shell, unread, nodeOptions = [], args = [], cwd }: Options) {
+    const words = [...nodeOptions, program('src/server'), ...args];
+    const settings = { PORT: '0', ...env };
+    this.child =
+      shell === undefined
+        ? run(process.execPath, words, settings, cwd)
+        : runInShell(shell, [process.execPath, ...words], settings, cwd);
     this.stdout = new Transcript(this.child.stdout);
     this.stderr = new Transcript(this.child.stderr);
     if (unread) this.child.stdout.pause();

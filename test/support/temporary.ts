@@ -1,10 +1,12 @@
 import { afterAll } from '@jest/globals';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const root = mkdtempSync(join(tmpdir(), 'voicemail-webhook-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+// On macOS it is behind a symbolic link, and programs name the real folder.
+const root = realpathSync.native(mkdtempSync(join(tmpdir(), 'voicemail-webhook-')));
+// On Windows a program that was killed a moment ago may still hold its folder.
+afterAll(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
 
 let count = 0;
 
