@@ -1,9 +1,9 @@
-import { failOnWords, readDuration, runProgram, UsageError, type Terminal } from '../src/program.js';
+import { failOnArguments, readDuration, runProgram, UsageError, type Terminal } from '../src/program.js';
 import { Failure } from '../src/errors.js';
 import { Recordings } from '../src/keep/attachments.js';
 import { eventText } from '../src/log/event-text.js';
 import { perMinute } from '../src/pace.js';
-import { isPassing, isRefused } from '../src/ringcentral/errors.js';
+import { isRefused, isTemporary } from '../src/ringcentral/errors.js';
 import { findWatched, type Mailbox } from '../src/ringcentral/extensions.js';
 import {
   byTime,
@@ -14,15 +14,15 @@ import {
   type Message,
 } from '../src/ringcentral/message-store.js';
 import { withSession, type Session } from '../src/ringcentral/session.js';
-import { logFormat, readEnvironment, ringCentralSettings, watched } from '../src/settings.js';
+import { logFormat, readEnvironment, ringCentralSettings, watchSettings } from '../src/settings.js';
 import { localTime, plural } from '../src/show.js';
 
 const HELP = `Usage: npm run catch-up [-- OPTIONS]
 
 Logs the voicemails that came while nobody listened, oldest first, as the receiver logs them.
 
-  --since TIME         from when on: 90m, 24h, 7d (ago), 2026-11-24, 2026-11-24T08:00, 2026-11-24T08:00:00Z. Default: 24h
-  --transcripts        with the text of those that RingCentral has transcribed
+  --since TIME         since when: 90m, 24h, 7d (ago), 2026-11-24, 2026-11-24T08:00, 2026-11-24T08:00:00Z. Default: 24h
+  --transcripts        show the text of each voicemail that RingCentral has transcribed
   --recordings FOLDER  save each voicemail's recording as a file there
   --help               show this
 
@@ -36,17 +36,17 @@ const OPTIONS = {
 } as const;
 
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
-/** Lists of messages, and attachments: both under the limits of their rate groups. */
-const PER_MINUTE = 20;
+/** Lists of messages a minute: under the limit of their rate group. */
+const LISTS_PER_MINUTE = 20;
 
 void runProgram(
   { command: 'npm run catch-up', help: HELP, options: OPTIONS, kind: 'script' },
   async ({ values: { since: given, transcripts, recordings: folder }, positionals }, terminal) => {
-    failOnWords(positionals);
+    failOnArguments(positionals);
     const sinceAt = readTime(given);
     const env = readEnvironment();
     const format = logFormat(env);
-    const wanted = watched(env);
+    const wanted = watchSettings(env);
     const settings = ringCentralSettings(env);
     const recordings = folder === undefined ? undefined : new Recordings(folder, { ...terminal, format });
     const { say, write, progress } = terminal;
@@ -59,15 +59,15 @@ void runProgram(
           `WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join(', ')}): there is nothing to catch up on.`,
         );
       const { due, unread } = await listMailboxes(session, mailboxes, since, terminal);
-      let [logged, textless, isOver] = [0, 0, false];
-      /** A transcript that cannot be read costs only itself; once RingCentral cannot be asked, no more are asked for. */
+      let [logged, textless, isDown] = [0, 0, false];
+      // A voicemail is logged even if its transcript cannot be read. Once RingCentral is down, no more are asked for.
       const readText = async (message: Message): Promise<string | undefined> => {
         if (!transcripts || transcription(message) !== 'done') return undefined;
         try {
-          if (!isOver) return await readTranscript(session, message);
+          if (!isDown) return await readTranscript(session, message);
         } catch (error) {
           if (!(error instanceof Failure)) throw error;
-          isOver = isPassing(error);
+          isDown = isTemporary(error);
           say(error.message, 'error');
         }
         textless++;
@@ -84,20 +84,20 @@ void runProgram(
         recordings?.numbers.set(mailbox.id, mailbox.number);
         recordings?.want(mailbox.id, message);
       }
-      const unsaved = (await recordings?.saveDue(session)) ?? [];
-      for (const failure of unsaved) say(failure, 'error');
       const { day, time } = localTime(new Date(since));
       const without = textless > 0 ? `, ${textless} of them without the transcript` : '';
       say(`Logged ${plural(logged, 'voicemail')} since ${day} ${time.slice(0, 5)}${without}`);
+      const unsaved = (await recordings?.saveDue(session)) ?? [];
+      for (const failure of unsaved) say(failure, 'error');
       if (unread > 0) throw new Failure(`Not read: ${unread} of ${plural(mailboxes.length, 'mailbox')}.`);
       if (unsaved.length > 0) throw new Failure(`Not saved: ${plural(unsaved.length, 'recording')}. Run this again.`);
     });
   },
 );
 
-/** The voicemails of all mailboxes since a time, oldest first. One mailbox that is refused is said, and costs only itself. */
+/** The voicemails of all mailboxes since a time, oldest first; says which mailboxes are refused, and counts them. */
 async function listMailboxes(session: Session, mailboxes: Mailbox[], since: number, { say, progress }: Terminal) {
-  const turn = perMinute(PER_MINUTE);
+  const turn = perMinute(LISTS_PER_MINUTE);
   const due: { mailbox: Mailbox; message: Message }[] = [];
   let unread = 0;
   for (const [i, mailbox] of mailboxes.entries()) {
@@ -117,7 +117,7 @@ async function listMailboxes(session: Session, mailboxes: Mailbox[], since: numb
 }
 
 /**
- * A time from the command line: how long ago, or an ISO 8601 date or time; as a function of now by RingCentral's clock.
+ * Reads a time from the command line: how long ago, or an ISO 8601 date or time. Returns a function of RingCentral's now.
  * Throws a UsageError.
  */
 function readTime(given: string): (now: number) => number {

@@ -14,7 +14,7 @@ import { CREDENTIALS, Platform } from './fake/platform.js';
 /** How long a step may take, in milliseconds. */
 const STEP_MS = 15_000;
 
-/** The whole way of a voicemail on this machine: real programs, and a fake RingCentral and ngrok. */
+/** Shows the whole way of a voicemail on this machine: with the real programs, a fake RingCentral and a fake ngrok. */
 async function demo(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'voicemail-demo-'));
   const platform = await Platform.start();
@@ -23,7 +23,7 @@ async function demo(): Promise<void> {
   const agents = { NGROK_API_URL: ngrok.url, CLOUDFLARED_API_URL: ngrok.url };
   const env = { ...CREDENTIALS, ...agents, RINGCENTRAL_SERVER: platform.url, PORT: port };
   const running = new Set<ChildProcess>();
-  /** Starts a built program in a folder without .env, with no settings but these. It writes where this one does. */
+  /** Starts a built program in a folder without .env, with these settings only. It shares stdout and stderr. */
   const start = (program: string, args: string[], settings: Record<string, string>) => {
     const kept = Object.fromEntries(ENVIRONMENT.map((name) => [name, process.env[name]]));
     const options = { cwd: folder, env: { ...kept, ...settings } };
@@ -37,21 +37,21 @@ async function demo(): Promise<void> {
     if (child.exitCode === null && child.kill()) await once(child, 'close');
   };
   try {
-    tell('The receiver, with the client secret of a fake RingCentral:', 'npm start');
+    say('The receiver, with the client secret of a fake RingCentral:', 'npm start');
     const receiver = start('src/server.js', [], { ...env, LOG_FORMAT: 'pretty' });
     await until('the receiver answers', async () => {
       const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
       return answer?.ok === true;
     });
-    tell('The registration, through a fake ngrok:', 'npm run register');
+    say('The registration, through a fake ngrok:', 'npm run register');
     const [status] = await once(start('scripts/register.js', [], env), 'close');
     if (status !== 0) throw new Error(`the registration ended with ${status}`);
-    tell('Grace calls Ada, who does not pick up. RingCentral notifies the receiver:');
+    say('Grace calls Ada, who does not pick up. RingCentral notifies the receiver:');
     const [delivery] = (await platform.leaveVoicemail()).deliveries;
     if (!delivery?.accepted) throw new Error(`the notification was answered with ${delivery?.status}`);
     await stop(receiver);
 
-    tell('Both in one, which misses nothing, and knows the transcripts:', 'npm run keep -- --every 1s');
+    say('Both in one program, which misses nothing, and shows transcripts:', 'npm run keep -- --every 1s');
     const before = platform.subscriptions[0]?.id;
     const keep = start('scripts/keep.js', ['--every', '1s'], { ...env, LOG_FORMAT: 'summary' });
     await until('the subscription is there', () => platform.subscriptions.every(({ id }) => id !== before));
@@ -66,10 +66,10 @@ async function demo(): Promise<void> {
     await Promise.all([ngrok.close(), platform.close()]);
     await rm(folder, { recursive: true });
   }
-  tell('That was the whole way. For your own number, follow the README from step 1.');
+  say('That was the whole way. For your own number, follow the README from step 1.');
 }
 
-/** What programs need of the environment, and none of the settings. */
+/** What the programs need of the environment: none of the settings. */
 const ENVIRONMENT = ['PATH', 'SystemRoot', 'TZ', 'TERM', 'NO_COLOR', 'FORCE_COLOR', 'NODE_V8_COVERAGE'];
 
 async function freePort(wanted: number): Promise<string> {
@@ -79,12 +79,12 @@ async function freePort(wanted: number): Promise<string> {
   return port;
 }
 
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + STEP_MS; !(await isSo()); await sleep(50))
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + STEP_MS; !(await condition()); await sleep(50))
+    if (performance.now() > end) throw new Error(`timed out before ${what}`);
 }
 
-function tell(what: string, command?: string): void {
+function say(what: string, command?: string): void {
   process.stderr.write(`\n${what}\n${command ? `$ ${command}\n` : ''}`);
 }
 

@@ -9,7 +9,7 @@ Receives as \`npm start\` does, registers as \`npm run register\` does, and comp
 it logged: each voicemail is logged once, whatever happened meanwhile. It runs until you stop it (Ctrl-C).
 
   --every TIME         how often to check the way from RingCentral to here: 30s, 5m, 2h; from 1s to 24h. Default: 5m
-  --address URL        the receiver's public address, instead of WEBHOOK_ADDRESS or that of a tunnel
+  --address URL        the receiver's public address, instead of WEBHOOK_ADDRESS or a tunnel's
   --recordings FOLDER  save each voicemail's recording as a file there
   --help               show this`;
 
@@ -26,7 +26,7 @@ void runProgram(
     const everyMs = readDuration(every);
     if (!(everyMs >= SECOND_MS && everyMs <= DAY_MS))
       throw new UsageError(`--every takes 30s, 5m or 2h, from 1s to 24h, not ${JSON.stringify(every)}`);
-    if (positionals.length > 0) terminal.say(`Not used, as it is no option: ${positionals.join(' ')}`, 'warning');
+    if (positionals.length > 0) terminal.say(`Ignored, not an option: ${positionals.join(' ')}`, 'warning');
     await keep(readEnvironment(), { everyMs, address, folder }, terminal);
   },
 );

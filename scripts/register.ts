@@ -1,15 +1,14 @@
-import { failOnWords, runProgram, UsageError, type Terminal } from '../src/program.js';
+import { failOnArguments, runProgram, UsageError, type Terminal } from '../src/program.js';
 import { Failure } from '../src/errors.js';
 import { checkAddress } from '../src/registration/handshake-check.js';
 import { register } from '../src/registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../src/registration/tunnels.js';
-import { voicemailExtension } from '../src/ringcentral/event-filters.js';
-import { findWatched, listExtensions, type Mailbox } from '../src/ringcentral/extensions.js';
+import { findWatched, listExtensions, shownFilter, type Mailbox } from '../src/ringcentral/extensions.js';
 import { withSession, type Session } from '../src/ringcentral/session.js';
 import type { Subscription } from '../src/ringcentral/subscriptions.js';
 import { deleteSubscription, isLive, listSubscriptions } from '../src/ringcentral/subscriptions.js';
 import { missedSince, shownExpiry } from '../src/ringcentral/subscriptions.js';
-import { addressSettings, isLocal, readEnvironment, ringCentralSettings, watched } from '../src/settings.js';
+import { addressSettings, isLocal, readEnvironment, ringCentralSettings, watchSettings } from '../src/settings.js';
 import type { Environment, RingCentralSettings } from '../src/settings.js';
 import { isoTime, plural, safeText } from '../src/show.js';
 
@@ -17,11 +16,11 @@ const HELP = `Usage: npm run register [-- OPTIONS]
 
 Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, in place of its earlier subscriptions.
 
-  --address URL   the receiver's public address, instead of WEBHOOK_ADDRESS or what ngrok says
-  --no-check      do not try the address first: for one that this machine cannot reach
+  --address URL   the receiver's public address, instead of WEBHOOK_ADDRESS or a tunnel's
+  --no-check      do not try the address first, for example if this machine cannot reach it
   --list          show all subscriptions
   --delete ID...  delete subscriptions
-  --json          print the subscription, or the list, as RingCentral gave it
+  --json          write the subscription, or the list, as RingCentral gave it
   --help          show this`;
 
 const OPTIONS = {
@@ -37,12 +36,12 @@ void runProgram(
   { command: 'npm run register', help: HELP, options: OPTIONS, kind: 'script' },
   async ({ values, positionals }, terminal) => {
     const allowed = values.list ? ['list', 'json'] : values.delete ? ['delete'] : ['address', 'no-check', 'json'];
-    const odd = Object.keys(values).find((name) => !allowed.includes(name));
-    if (odd) throw new UsageError(`--${odd} does not go with --${values.list ? 'list' : 'delete'}`);
+    const unexpected = Object.keys(values).find((name) => !allowed.includes(name));
+    if (unexpected) throw new UsageError(`--${unexpected} does not go with --${values.list ? 'list' : 'delete'}`);
     if (values.delete && positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
-    if (!values.delete) failOnWords(positionals);
+    if (!values.delete) failOnArguments(positionals);
     const env = readEnvironment();
-    // What is missing or wrong is said before anything is sent.
+    // Before anything is sent, so that wrong settings change nothing.
     const settings = ringCentralSettings(env);
     if (values.list) return withSession(settings, terminal, (session) => list(session, env, terminal, values.json));
     if (values.delete) return withSession(settings, terminal, (session) => deleteAll(session, positionals, terminal));
@@ -57,7 +56,7 @@ async function subscribe(
   { address: given, 'no-check': noCheck, json }: { address?: string; 'no-check'?: boolean; json?: boolean },
 ): Promise<void> {
   const { verificationToken } = settings;
-  const wanted = watched(env);
+  const wanted = watchSettings(env);
   const { address, found } = await findAddress(addressSettings(env, given));
   if (found) say(`Found ${found}`);
   if (address.startsWith('http:') && !isLocal(address))
@@ -87,7 +86,9 @@ async function subscribe(
       say(`RingCentral will send nothing for ${shownFilter(filter, mailboxes)}: ${reason}`, 'warning');
     for (const warning of warnings) say(warning, 'warning');
     if (left.size > 0)
-      throw new Failure(`${[...left.values()].join('\n')}\nThe new one works; run this again to clear the rest.`);
+      throw new Failure(
+        `${[...left.values()].join('\n')}\nThe new subscription works. Run this again to delete the others.`,
+      );
     say('Call the number, leave a voicemail, and watch the receiver.');
   });
 }
@@ -100,7 +101,7 @@ async function list(session: Session, env: Environment, { write }: Terminal, jso
   const { all, raw } = await listSubscriptions(session);
   if (json) return write(safeText(JSON.stringify(raw)));
   if (all.length === 0) return write('There is no subscription. To create one: npm run register');
-  // The list is useful even if we don't know our own address, or may not see the extensions.
+  // The list is useful even without the own address, or without the names of extensions.
   const own = await (async () => findAddress(addressSettings(env)))().catch(() => undefined);
   const extensions = await listExtensions(session).catch(() => []);
   for (const each of all) {
@@ -119,24 +120,18 @@ function description(subscription: Subscription, isOwn: boolean, now: number, ex
     ...subscription.eventFilters.map((filter) => `  filter   ${shownFilter(filter, extensions)}`),
     ...subscription.disabledFilters.map((each) => `  disabled ${shownFilter(each.filter, extensions)}: ${each.reason}`),
     `  address  ${address || subscription.transportType}`,
-    ...cure(subscription, isOwn, now),
+    ...replacement(subscription, isOwn, now),
   ];
 }
 
-/** An event filter, with the number and name of its extension if they are known: it only has the id. */
-function shownFilter(filter: string, mailboxes: Mailbox[]): string {
-  const mailbox = mailboxes.find(({ id }) => id === voicemailExtension(filter));
-  return mailbox ? `${filter} (${mailbox.label})` : filter;
-}
-
-/** The commands that mend a subscription that RingCentral ended. A tunnel's address is another by now. */
-function cure(subscription: Subscription, isOwn: boolean, now: number): string[] {
+/** The commands that replace a subscription that RingCentral ended. A tunnel's address may have changed since. */
+function replacement(subscription: Subscription, isOwn: boolean, now: number): string[] {
   const { transportType, address } = subscription;
   if (transportType !== 'WebHook' || isLive(subscription, now)) return [];
-  // What came is only shown in a command if no shell minds it.
+  // An address from outside is only shown in a command if it is harmless in every shell.
   const shown = /^[\w.:/~%?=&-]+$/.test(address) ? `"${address}"` : 'URL';
   const option = isOwn || isTunnelName(address) ? '' : ` -- --address ${shown}`;
-  return [`  to mend  npm run register${option}`, `           ${catchUpCommand([subscription], now)}`];
+  return [`  to fix   npm run register${option}`, `           ${catchUpCommand([subscription], now)}`];
 }
 
 async function deleteAll(session: Session, ids: string[], { write, say }: Terminal): Promise<void> {

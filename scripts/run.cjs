@@ -1,5 +1,5 @@
-// Compiles what has changed, and runs a program: `node scripts/run.cjs src/server OPTIONS`. npm's pre… scripts would not
-// do: ignore-scripts=true in an .npmrc skips them. Plain CommonJS that an old Node.js can read, too.
+// Compiles what has changed, and runs a program: `node scripts/run.cjs src/server OPTIONS`. Not a pre… script of npm:
+// ignore-scripts=true in an .npmrc skips those. Plain CommonJS, which an old Node.js can read, too.
 const { spawnSync } = require('child_process');
 const { existsSync } = require('fs');
 const { join } = require('path');

@@ -4,7 +4,7 @@ import { Failure } from './errors.js';
 /** How to log in: with a JWT, or with a password if the account still allows it (discontinued on 2024-03-31). */
 type Login = { jwt: string } | { username: string; password: string; extension?: string };
 
-/** What is missing → where to get it. The link fills in RingCentral's form for a new app: JWT login, both permissions. */
+/** Setting → where to get it. The link fills in RingCentral's form for a new app: JWT login, both permissions. */
 const SOURCES: Record<string, string> = {
   RINGCENTRAL_CLIENT_ID:
     'The page of your app shows its client id and secret. To create an app: https://developers.ringcentral.com/new-app' +
@@ -13,7 +13,7 @@ const SOURCES: Record<string, string> = {
     'The JWT is yours: https://developers.ringcentral.com/console, your name at the top right, Credentials, Create JWT.',
 };
 
-/** What other programs call them, RingCentral's own samples among them (ringcentral-api-docs, code-samples). */
+/** The names that other programs use, such as RingCentral's own samples (ringcentral-api-docs, code-samples). */
 const OTHER_NAMES: Record<string, RegExp> = {
   RINGCENTRAL_CLIENT_ID: /^((ringcentral|rc)_)?(app_|user_)?client_?id$/i,
   RINGCENTRAL_CLIENT_SECRET: /^((ringcentral|rc)_)?(app_|user_)?client_?secret$/i,
@@ -21,7 +21,7 @@ const OTHER_NAMES: Record<string, RegExp> = {
   RINGCENTRAL_SERVER: /^(ringcentral|rc)_server(_url)?$/i,
 };
 
-/** The app and the user to log in with. Throws a Failure that names all that is missing, and where to get it. */
+/** The app and the user to log in with. Throws a Failure that names what is missing, and where to get it. */
 export function credentials(env: Environment) {
   const clientId = consoleText(env, 'RINGCENTRAL_CLIENT_ID');
   const clientSecret = consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
@@ -33,15 +33,13 @@ export function credentials(env: Environment) {
   if (!clientId || !clientSecret || !login || otherName(env, 'RINGCENTRAL_SERVER')) throw notSet(env, login);
   if (jwt && !/^[^.]+\.[^.]+\.[^.]+$/.test(jwt))
     throw new Failure(
-      'RINGCENTRAL_JWT is no JWT, or cut off: it is one line of three parts, joined by dots. Copy it again.',
+      'RINGCENTRAL_JWT is not a whole JWT, which is one line of three parts, joined by dots: copy it again.',
     );
   const used = ['CLIENT_ID', 'CLIENT_SECRET', 'SERVER', ...(jwt ? ['JWT'] : ['USERNAME', 'PASSWORD', 'EXTENSION'])];
-  /** The names of those that the environment sets to another value than `.env`. */
   const overridden = overriddenSettings(used.map((name) => `RINGCENTRAL_${name}`));
   return { clientId, clientSecret, login, overridden };
 }
 
-/** What is missing for a login, or set under another name. */
 function notSet(env: Environment, login: Login | undefined): Failure {
   const loginName = env['RINGCENTRAL_USERNAME'] ? 'RINGCENTRAL_PASSWORD' : 'RINGCENTRAL_JWT';
   const needed = ['RINGCENTRAL_CLIENT_ID', 'RINGCENTRAL_CLIENT_SECRET', ...(login ? [] : [loginName])];
@@ -54,12 +52,11 @@ function notSet(env: Environment, login: Login | undefined): Failure {
   return new Failure([...first, ...new Set(help)].join('\n'));
 }
 
-/** What a setting is called in the environment if it is only there under another name. */
 function otherName(env: Environment, name: string): string | undefined {
   return env[name] ? undefined : Object.keys(env).find((each) => env[each] && OTHER_NAMES[name]?.test(each));
 }
 
-/** A value from RingCentral's developer console; undefined if it is not set. Throws a Failure if it cannot be right. */
+/** A value from RingCentral's developer console; undefined if it is not set. Throws a Failure if it was copied wrongly. */
 export function consoleText(env: Environment, name: string): string | undefined {
   const value = env[name] || undefined;
   if (value && /[^\x21-\x7e]|["'`]/.test(value))

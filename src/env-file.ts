@@ -5,23 +5,23 @@ import { codeOf, Failure } from './errors.js';
 
 export type Environment = Record<string, string | undefined>;
 
-/** The environment, and what `.env` in the current folder adds. Throws a Failure if that cannot be read as it is meant. */
+/** The environment, and `.env` for what it does not set. Throws a Failure if `.env` cannot be read as it was meant. */
 export function readEnvironment(): Environment {
   return { ...readFile(), ...readVariables() };
 }
 
-/** Those of these settings that the environment sets to another value than `.env`. Throws a Failure. */
+/** Which of these settings the environment sets to another value than `.env`. Throws a Failure. */
 export function overriddenSettings(names: string[]): string[] {
   const [file, variables] = [readFile(), readVariables()];
   return names.filter((name) => file[name] && variables[name] && file[name] !== variables[name]);
 }
 
-/** The environment as dotenv would read it: `docker run --env-file` keeps quotes and spaces (docker/cli#3630). */
+/** Without quotes and outer spaces, as dotenv reads them: `docker run --env-file` keeps both (docker/cli#3630). */
 function readVariables(): Environment {
   const unquoted = Object.entries(process.env).map(([name, value = '']) => {
     return [name, value.trim().replace(/^(['"`])(.*)\1$/s, '$2')] as const;
   });
-  // Compose sets what its own environment has not to an empty text.
+  // Docker Compose passes on a variable that is not set as an empty one.
   return Object.fromEntries(unquoted.filter(([, value]) => value));
 }
 
@@ -34,7 +34,7 @@ function readFile(): Environment {
     const code = codeOf(error);
     if (code === 'ENOENT') return {};
     if (code === 'EISDIR') throw new Failure(`${path} is a folder: rename it, and copy .env.example to .env.`);
-    throw new Failure(`${path} cannot be read (${code}): make it a file that the user who runs this may read.`);
+    throw new Failure(`${path} cannot be read (${code}): make it a file that this user may read.`);
   }
   // Every ASCII character of UTF-16 has a null byte. PowerShell's `>` writes it.
   if (file.includes(0)) throw new Failure(`${path} is in UTF-16: save it in UTF-8.`);
@@ -43,39 +43,39 @@ function readFile(): Environment {
   return values;
 }
 
-const OURS = /^((RINGCENTRAL|WEBHOOK)_\w+|PORT|HOST|LOG_FORMAT|KEEP_FILE|(NGROK|CLOUDFLARED)_API_URL)$/;
-/** A setting, and its value up to the first #, if no space is before that. */
-const CUT = /^\s*(?:export\s+)?(\w+)(?:\s*=\s*|:\s+)([^#]*)(?<!\s)#/;
+const SETTING_NAME = /^((RINGCENTRAL|WEBHOOK)_\w+|PORT|HOST|LOG_FORMAT|KEEP_FILE|(NGROK|CLOUDFLARED)_API_URL)$/;
+/** A name, and its value up to a # without a space before it. */
+const CUT_VALUE = /^\s*(?:export\s+)?(\w+)(?:\s*=\s*|:\s+)([^#]*)(?<!\s)#/;
 
-/** dotenv takes an unquoted # for the start of a comment, also inside a value. */
+/** dotenv reads an unquoted # as the start of a comment, even inside a value. */
 function failIfCut(path: string, text: string, values: Environment): void {
   for (const [index, line] of text.split(/\r\n?|\n/).entries()) {
-    const [, name = '', start] = CUT.exec(line) ?? [];
+    const [, name = '', start] = CUT_VALUE.exec(line) ?? [];
     // If it was in quotes, dotenv read another value.
-    if (OURS.test(name) && values[name] === start)
+    if (SETTING_NAME.test(name) && values[name] === start)
       throw new Failure(
         `${path}, line ${index + 1}: ${name} is only read up to the #. Put the value in quotes, or a space before a comment.`,
       );
   }
 }
 
-/** The path where `.env` was looked for and is not; undefined if it is there. */
+/** Where `.env` should be, if it is missing; undefined if it is there. */
 export function missingEnvFile(): string | undefined {
   return existsSync('.env') ? undefined : resolve('.env');
 }
 
-/** What editors and downloads make of the name. */
+/** Wrong names that editors and downloads give it. */
 const MISNAMED = ['.env.txt', 'env', 'env.txt'];
 /** The folder above dist/. */
 const PROGRAM_FOLDER = join(__dirname, '../..');
 
-/** Where to set what is not set, in a sentence that names the folder that was looked in. */
+/** A sentence that says where to set what is missing. */
 export function whereToSet(): string {
   const missing = missingEnvFile();
-  if (!missing) return `Go to ${resolve('.env')}, and fill it in.`;
+  if (!missing) return `Fill in ${resolve('.env')}.`;
   const misnamed = MISNAMED.find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
   if (misnamed) return `There is no ${missing}: rename ${resolve(misnamed)} to .env.`;
   const isProject = existsSync('.env.example') || process.cwd() === PROGRAM_FOLDER;
-  if (!isProject) return `There is no ${missing}: start it in ${PROGRAM_FOLDER}.`;
+  if (!isProject) return `There is no ${missing}: start this in ${PROGRAM_FOLDER}.`;
   return `There is no ${missing}: copy .env.example to it, and fill it in.`;
 }

@@ -7,24 +7,24 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './pace.js';
 import type { LogFormat } from './settings.js';
 import { localTime, safeText } from './show.js';
 
-/** How a line on stderr looks on a terminal. A faint one is there to look back at. */
+/** How lines look on a terminal: faint ones are only there to look back at. */
 const TONES = { faint: 'dim', warning: 'yellow', error: 'red' } as const;
 
-/** Says something to a person, on stderr: each line of it safe for a terminal. */
+/** Says something to a person: prints it to stderr, with unsafe text escaped. */
 export type Say = (message: string, tone?: keyof typeof TONES) => void;
 
-/** What a program has of the world around it. */
+/** What a program says and writes with, and when it has to end. */
 export interface Terminal {
   say: Say;
-  /** Writes a line of the result to stdout. Rejects with a Failure. */
+  /** Writes a line to stdout. Rejects with a Failure. */
   write: WriteLine;
-  /** Shows how far long work is, on a terminal alone: the next line takes its place. */
+  /** Shows how far long work is, on a terminal only. The next line replaces it. */
   progress: (text: string) => void;
-  /** Aborted when the program has to end: on a signal, or if stdout is lost. */
+  /** Aborted when the program has to end: on a signal, or if stdout is closed. */
   signal: AbortSignal;
 }
 
-/** Where a program's results go, and in which form. */
+/** Where results are written, and how they look. */
 export type Output = Pick<Terminal, 'write' | 'progress' | 'signal'> & { format: LogFormat };
 
 /** The command line is wrong: the message says how. */
@@ -38,19 +38,17 @@ interface Program<O extends Options> {
   command: string;
   help: string;
   options: O;
-  /** 'service' runs until a signal, and has the time before each line; 'script' ends by itself. */
+  /** 'service' runs until a signal, and says each line with the time; 'script' ends by itself. */
   kind: 'service' | 'script';
 }
 
-/** How long the last lines may take, and a service that was told to end, in milliseconds. */
+/** How long the last lines may take, in milliseconds. */
 const FLUSH_MS = 500;
+/** How long a service may take to stop, in milliseconds. */
 const END_MS = 4500;
 const CLEAR_LINE = '\r\u001b[2K';
 
-/**
- * Runs a program with what its command line says, and sets the exit status: 2 if the command line is wrong, 1 if
- * something else is, with what to do next, and without a stack trace if it is an expected failure.
- */
+/** Runs a program with its command line. Sets the exit status: 2 if the command line is wrong, 1 after any other error. */
 export async function runProgram<const O extends Options>(
   { command, help, options, kind }: Program<O>,
   main: (commandLine: Parsed<O>, terminal: Terminal) => Promise<void>,
@@ -61,7 +59,7 @@ export async function runProgram<const O extends Options>(
     for (const line of message.split('\n')) {
       const text = `${kind === 'service' ? `${localTime().time}  ` : ''}${safeText(line)}`;
       const styled = tone ? styleText(TONES[tone], text, { stream: process.stderr }) : text;
-      // Without stderr there is nobody to say it to.
+      // If stderr is closed, there is nobody to say it to.
       void writeErr(`${before}${styled}`).catch(() => {});
     }
   };
@@ -76,12 +74,12 @@ export async function runProgram<const O extends Options>(
     setImmediate(() => process.stderr.write(`${CLEAR_LINE}${safeText(text)}`));
   };
   const end = new AbortController();
-  // All that is under way listens to it, and more than ten at a time are no leak.
+  // Every request under way listens to it: more than ten are no leak.
   setMaxListeners(0, end.signal);
   process.stderr.on('error', () => {});
   process.stdout.on('error', (error) => {
     if (kind === 'script' || end.signal.aborted) return;
-    say(`stdout cannot be written any more (${error.message}): stopping, so that no event is lost unseen`, 'error');
+    say(`stdout cannot be written any more (${error.message}): stopping, or events would be lost`, 'error');
     process.exitCode = 1;
     end.abort();
   });
@@ -93,9 +91,9 @@ export async function runProgram<const O extends Options>(
   try {
     failIfKeptByNpm(options, command);
     const args = process.argv.slice(2);
-    // pnpm hands a lone `--` on.
+    // pnpm passes a lone `--` on.
     if (args[0] === '--') args.shift();
-    // parseArgs() would take a value such as `-1d` for an option: each program says better what is wrong with it.
+    // parseArgs() would take a value such as `-1d` for an option. The programs say better what is wrong with it.
     for (const [i, arg] of args.entries())
       if (options[arg.slice(2)]?.type === 'string' && i + 1 < args.length) args.splice(i, 2, `${arg}=${args[i + 1]}`);
     const commandLine = parseArgs({ args, options, allowPositionals: true });
@@ -104,7 +102,7 @@ export async function runProgram<const O extends Options>(
     else await main(commandLine, { say, write, progress, signal: end.signal });
   } catch (error) {
     const { message } = errorOf(error);
-    // What follows the first sentence of parseArgs() is advice for other programs.
+    // After its first sentence, parseArgs() gives advice that does not fit here.
     const isParsing = codeOf(error).startsWith('ERR_PARSE_ARGS_');
     const isUsage = isParsing || error instanceof UsageError;
     process.exitCode = isUsage ? 2 : 1;
@@ -126,22 +124,22 @@ function endOnSignals(end: AbortController, say: Say): void {
   };
   for (const signal of SIGNALS)
     process.on(signal, () => {
-      // A second signal does what it does by default: it ends the program at once.
+      // A second signal then ends the program at once, as it does by default.
       for (const each of SIGNALS) process.removeAllListeners(each);
       stop(signal);
     });
-  // Node.js undoes nohup's ignoring of SIGHUP. It stays installed: a terminal that closes can hang up twice.
+  // Node.js undoes `nohup`, so SIGHUP is ignored here. Not once(): a terminal that closes can send it twice.
   process.on('SIGHUP', () => {
     if (!end.signal.aborted && (process.stdout.isTTY || process.stderr.isTTY)) stop('SIGHUP: the terminal was closed');
   });
 }
 
-/** Options of all programs, and names of settings that are taken for options. */
+/** Options of all programs, and settings that people take for options. */
 const KEPT_BY_NPM = 'list delete no-check transcripts recordings since every address port host log-format'.split(' ');
 
-/** npm takes options before a lone `--` for its own, and PowerShell takes the `--` away (npm/cli#3136). */
+/** npm keeps options that are not behind a lone `--`, which PowerShell removes (npm/cli#3136). */
 function failIfKeptByNpm(options: Options, command: string): void {
-  // Not a --json that is not an option here: an .npmrc may set it.
+  // --json only if it is an option here: an .npmrc may set it.
   const kept = [...new Set([...Object.keys(options), ...KEPT_BY_NPM])].filter((name) => {
     // `--no-check` comes as an empty `check`.
     const isNegated = name.startsWith('no-') && process.env[`npm_config_${name.slice(3)}`] === '';
@@ -151,13 +149,13 @@ function failIfKeptByNpm(options: Options, command: string): void {
   const names = kept.map((name) => `--${name}`).join(' and ');
   const program = command.endsWith('start') ? 'src/server' : `scripts/${command.split(' ').at(-1)}`;
   throw new UsageError(
-    `npm kept ${names} for itself (or an .npmrc sets it), and nothing was done: \`node dist/${program}.js\` takes its options in every shell.`,
+    `npm kept ${names} for itself (or an .npmrc sets it), so nothing was done. Use \`node dist/${program}.js\` with the same options.`,
   );
 }
 
-/** Throws a UsageError if there is something on the command line that is no option. */
-export function failOnWords([first]: string[]): void {
-  if (first !== undefined) throw new UsageError(`Unexpected ${JSON.stringify(first)}`);
+/** Throws a UsageError if there is an argument that is not an option. */
+export function failOnArguments([first]: string[]): void {
+  if (first !== undefined) throw new UsageError(`Unexpected argument ${JSON.stringify(first)}`);
 }
 
 const UNIT_MS: Record<string, number> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };

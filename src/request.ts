@@ -4,8 +4,8 @@ export interface Limits {
   timeoutMs: number;
   signal?: AbortSignal | undefined;
   /**
-   * Is handed the body of a success, one chunk after the other, and the answer then comes without one. The time limit
-   * counts from the last chunk: a long recording on a slow line is no hang.
+   * Gets the body of a success chunk by chunk; the answer then has none. Each chunk restarts the time limit: a long
+   * recording on a slow line is no hang.
    */
   save?: ((chunk: Uint8Array) => Promise<void>) | undefined;
 }
@@ -14,7 +14,7 @@ export interface Limits {
 const MAX_MIB = 10;
 const MAX_SAVED_MIB = 100;
 
-/** An office proxy that reads along signs certificates by itself. The last one is also a server's without its intermediate. */
+/** From an office proxy that signs certificates itself; the last one also from a server without its intermediate. */
 const SIGNED_BY_UNKNOWN = /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/;
 
 /** No answer came. `code` is that of Node.js or OpenSSL (ECONNREFUSED, CERT_HAS_EXPIRED, …), TIMEOUT, TOO_LARGE or STOPPED. */
@@ -26,10 +26,10 @@ export class NoAnswer extends Error {
     super(message);
   }
 
-  /** The message, and that a proxy may be why: one that is set and not used, or one that signs certificates. */
+  /** The message, with a hint if a proxy may be the cause: it signs certificates, or it is set but not used. */
   get withProxyHint(): string {
     if (SIGNED_BY_UNKNOWN.test(this.code))
-      return `${this.message}; behind a proxy that signs certificates, start this with NODE_EXTRA_CA_CERTS=FILE, its CA certificate`;
+      return `${this.message}; behind a proxy that signs certificates, set NODE_EXTRA_CA_CERTS to the file of its CA certificate`;
     const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => process.env[each]);
     if (!name || process.env['NODE_USE_ENV_PROXY'] === '1') return this.message;
     return `${this.message}; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`;
@@ -75,7 +75,7 @@ export async function request(input: string | Request, limits: Limits, init?: Re
     }
     return new Response(body.length === 0 ? null : Buffer.concat(body), { status, statusText, headers });
   } catch (error) {
-    // What is left of the body is not read.
+    // The rest of the body is not read.
     stop();
     throw error;
   } finally {

@@ -17,7 +17,7 @@ void runProgram(
   { command: 'npm start', help: HELP, options: OPTIONS, kind: 'service' },
   async ({ positionals }, { say, write, signal }) => {
     const { logFormat, verificationToken, hasAddress, ...where } = receiverSettings(readEnvironment());
-    if (positionals.length > 0) say(`Not used, as \`npm start\` has no options: ${positionals.join(' ')}`, 'warning');
+    if (positionals.length > 0) say(`Ignored, \`npm start\` has no options: ${positionals.join(' ')}`, 'warning');
     const { log } = eventLog({ write, show: (event) => eventText(event, logFormat) });
     const { port, url, stop } = await startReceiver({ ...where, log, verificationToken, say });
     say(`Listening on ${url}/webhook`);

@@ -18,7 +18,6 @@ export function receiverSettings(env: Environment) {
   };
 }
 
-/** 0 is any free one. */
 function port(env: Environment): number {
   const value = env['PORT'] || '8081';
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw wrong('PORT', value, 'a port number, 0 to 65535');
@@ -45,9 +44,9 @@ export function verificationToken(env: Environment): string | undefined {
   const token = env['WEBHOOK_VERIFICATION_TOKEN'];
   if (token && !/^[\x21-\x7e]{1,255}$/.test(token))
     throw new Failure(
-      'WEBHOOK_VERIFICATION_TOKEN is too long, or no header can hold it: use at most 32 letters and digits.',
+      'WEBHOOK_VERIFICATION_TOKEN is too long, or has characters that a header cannot hold: use at most 32 letters and digits.',
     );
-  // What register would refuse must not become another token here.
+  // A secret that register refuses must be refused here, too: both derive the token from it.
   const secret = token ? undefined : consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
   if (!secret) return token || undefined;
   // RingCentral refuses 64 characters and takes 32; its documents name no limit.
@@ -60,7 +59,7 @@ function wrong(name: string, value: string | undefined, takes: string): Failure 
 
 export type RingCentralSettings = ReturnType<typeof ringCentralSettings>;
 
-/** The settings of everything that logs in. Throws a Failure that names all that are missing, and where to get them. */
+/** The settings of everything that logs in. Throws a Failure that names what is missing, and where to get it. */
 export function ringCentralSettings(env: Environment) {
   return {
     ...credentials(env),
@@ -70,14 +69,14 @@ export function ringCentralSettings(env: Environment) {
   };
 }
 
-/** A second agent on the same machine takes the next port (ngrok documentation, "Agent API"). */
+/** A second ngrok agent on the same machine takes the next port (ngrok documentation, "Agent API"). */
 const NGROK_PORTS = [4040, 4041];
-/** Its metrics server takes the first free one of these (cloudflared's source, since 2024.12.1). */
+/** cloudflared's metrics server takes the first free one of these (its source, since 2024.12.1). */
 const CLOUDFLARED_PORTS = [20241, 20242, 20243, 20244, 20245];
 
 export type AddressSettings = ReturnType<typeof addressSettings>;
 
-/** How to find the receiver's public address; `given` is that of the command line, if any. Throws a Failure. */
+/** How to find the receiver's public address; `given` is the one on the command line, if any. Throws a Failure. */
 export function addressSettings(env: Environment, given?: string) {
   const setting = given === undefined ? 'WEBHOOK_ADDRESS' : '--address';
   const value = given ?? (env['WEBHOOK_ADDRESS'] || undefined);
@@ -90,7 +89,7 @@ export function addressSettings(env: Environment, given?: string) {
     address,
     ngrokApiUrls: apiUrls(env, 'NGROK_API_URL', NGROK_PORTS),
     cloudflaredApiUrls: apiUrls(env, 'CLOUDFLARED_API_URL', CLOUDFLARED_PORTS),
-    /** Whether RingCentral is on this machine, as in the demo: then it reaches what is here. */
+    /** Whether RingCentral is on this machine, as in the demo: then it reaches local addresses. */
     isServerLocal: isLocal(server(env)),
   };
 }
@@ -116,7 +115,7 @@ export function isLocal(url: string): boolean {
   return LOCAL_NAME.test(hostname) || LOCAL_IP.test(hostname);
 }
 
-/** A delivery address as it is registered: without a path it leads to /webhook. Throws a Failure in the name of `setting`. */
+/** A delivery address as it is registered: without a path it leads to /webhook. Throws a Failure that names `setting`. */
 export function deliveryAddress(given: string, setting: string): string {
   const url = httpUrl(setting, given, 'https://hook.example.com/webhook');
   if (url.username || url.password) throw new Failure(`${setting} takes a URL without user name and password`);
@@ -130,11 +129,11 @@ export function keepFile(env: Environment): string {
   return env['KEEP_FILE'] || '.keep.jsonl';
 }
 
-/** Event filters, or the numbers of extensions whose voicemails are meant. */
-export type Watched = { eventFilters: string[] } | { extensions: string[] | 'all' };
+/** Event filters, or the numbers of extensions whose voicemails to watch. */
+export type WatchSettings = { eventFilters: string[] } | { extensions: string[] | 'all' };
 
-/** What to be told of: the voicemails of the user who logs in, unless something else is set. Throws a Failure. */
-export function watched(env: Environment): Watched {
+/** What to watch: the voicemails of the user who logs in, unless something else is set. Throws a Failure. */
+export function watchSettings(env: Environment): WatchSettings {
   const { WEBHOOK_EXTENSIONS: extensions, WEBHOOK_EVENT_FILTERS: filters } = env;
   if (extensions && filters)
     throw new Failure('WEBHOOK_EXTENSIONS and WEBHOOK_EVENT_FILTERS are both set: choose one.');

@@ -1,12 +1,12 @@
 import { textOf } from './unknown.js';
 
-// C0, DEL and C1 move a terminal's cursor or colour it; U+2028 and U+2029 end a line for some readers; the rest show nothing,
-// or change the order in which text is read (https://trojansource.codes). Names and emoji need U+200C and U+200D.
+// C0, DEL and C1 control a terminal; U+2028 and U+2029 end a line for some readers; the rest are invisible, or change the
+// order in which text is read (https://trojansource.codes). Not U+200C and U+200D: names and emoji need them.
 const UNSAFE =
   // oxlint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40(?=[\udc00-\udc7f])|(?<=\udb40)[\udc00-\udc7f]/g;
 
-/** Text from outside, safe for a terminal and one line of a log: with JSON escapes (`\u001b`), so JSON stays the same JSON. */
+/** Text from outside, safe for a terminal and one line of a log. Its escapes are JSON's (`\u001b`): JSON keeps its meaning. */
 export function safeText(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
@@ -27,7 +27,7 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : noun.endsWith('x') ? 'es' : 's'}`;
 }
 
-/** Local day and time of day. By hand: the locales that write it so are missing in some builds of Node.js. */
+/** Local day and time of day. Without Intl: some builds of Node.js lack the locales for this form. */
 export function localTime(when = new Date()): { day: string; time: string } {
   const two = (part: number) => String(part).padStart(2, '0');
   return {

@@ -1,9 +1,17 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { missingEnvFile, readEnvironment, type Environment } from '../src/env-file.js';
 import { Failure } from '../src/errors.js';
-import { addressSettings, isLocal, keepFile, receiverSettings, ringCentralSettings, watched } from '../src/settings.js';
+import {
+  addressSettings,
+  isLocal,
+  keepFile,
+  receiverSettings,
+  ringCentralSettings,
+  watchSettings,
+} from '../src/settings.js';
+import { itIfNotWindows } from './support/available.js';
 import { temporaryFolder } from './support/temporary.js';
 
 const start = process.cwd();
@@ -17,18 +25,21 @@ afterEach(() => {
 
 /** Goes to a new folder with these files and this environment. Returns its path, as the program sees it. */
 function goToFolder(files: Record<string, string> = {}, variables: NodeJS.ProcessEnv = {}): string {
-  const folder = realpathSync(temporaryFolder());
+  const folder = temporaryFolder();
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   process.chdir(folder);
   jest.replaceProperty(process, 'env', variables);
   return folder;
 }
 
-it('.env adds to what is set in the environment, which wins', () => {
+it('.env adds to what is set in the environment, which wins, and its path is known if it is missing', () => {
   goToFolder({ '.env': 'PORT=2\nHOST="::1"\n' }, { PORT: '1' });
   expect(readEnvironment()).toEqual({ PORT: '1', HOST: '::1' });
   expect(process.env).not.toHaveProperty('HOST');
   expect(missingEnvFile()).toBeUndefined();
+  const folder = goToFolder({}, { PORT: '1' });
+  expect(readEnvironment()).toEqual({ PORT: '1' });
+  expect(missingEnvFile()).toBe(join(folder, '.env'));
 });
 
 it.each(['', '  ', '""', "''"])('.env wins over %j in the environment, which sets nothing', (nothing) => {
@@ -44,16 +55,10 @@ it.each(quoted)('%s is read alike in .env and in the environment', (value) => {
   expect(readEnvironment()).toEqual(fromFile);
 });
 
-it('.env may be missing, and then the path where it was looked for is known', () => {
-  const folder = goToFolder({}, { PORT: '1' });
-  expect(readEnvironment()).toEqual({ PORT: '1' });
-  expect(missingEnvFile()).toBe(join(folder, '.env'));
-});
-
 const utf16 = Buffer.from('\ufeffPORT=2\r\n', 'utf16le');
-it.each<[string, (path: string) => void]>([
+itIfNotWindows.each<[string, (path: string) => void]>([
   ['is a folder: rename it, and copy .env.example to .env.', (path) => mkdirSync(path)],
-  ['cannot be read (ELOOP): make it a file that the user who runs this may read.', (path) => symlinkSync(path, path)],
+  ['cannot be read (ELOOP): make it a file that this user may read.', (path) => symlinkSync(path, path)],
   ['is in UTF-16: save it in UTF-8.', (path) => writeFileSync(path, utf16)],
   ['is in UTF-16: save it in UTF-8.', (path) => writeFileSync(path, utf16.subarray(2))],
   ['is in UTF-16: save it in UTF-8.', (path) => writeFileSync(path, Buffer.from(utf16).swap16())],
@@ -113,143 +118,128 @@ it('keep remembers in .keep.jsonl, or in KEEP_FILE', () => {
 
 const derived = (secret: string) => receiverSettings({ RINGCENTRAL_CLIENT_SECRET: secret }).verificationToken;
 
-it('the verification token is 32 hexadecimal digits derived from the client secret, without giving it away', () => {
+it('the verification token is the one that is set, or 32 hexadecimal digits derived from the client secret', () => {
+  const set = { RINGCENTRAL_CLIENT_SECRET: 's s', WEBHOOK_VERIFICATION_TOKEN: 't' };
+  expect(receiverSettings(set).verificationToken).toBe('t');
   expect(derived('secret')).toMatch(/^[\da-f]{32}$/);
   expect(derived('secret')).toBe(derived('secret'));
   expect(derived('secret')).not.toBe(derived('Secret'));
-});
-
-it('the verification token is the one that is set, if there is one', () => {
-  const set = { RINGCENTRAL_CLIENT_SECRET: 's s', WEBHOOK_VERIFICATION_TOKEN: 't' };
-  expect(receiverSettings(set).verificationToken).toBe('t');
 });
 
 it('the verification token is not derived from a secret with the comment that `docker run --env-file` leaves in it', () => {
   expect(() => derived('hidden # of the app')).toThrow(/^RINGCENTRAL_CLIENT_SECRET has a character(?!.*hidden)/);
 });
 
-it.each(['with space', 'é', 'a\nb', 'x'.repeat(256)])(
-  'a verification token fits into a header, or is refused unseen: %j',
-  (token) => {
-    const said = 'is too long, or no header can hold it: use at most 32 letters and digits.';
-    const failure = new Failure(`WEBHOOK_VERIFICATION_TOKEN ${said}`);
-    expect(() => receiverSettings({ WEBHOOK_VERIFICATION_TOKEN: token })).toThrow(failure);
-  },
-);
+it.each(['with space', 'é', 'a\nb', 'x'.repeat(256)])('a token that fits no header is refused unseen: %j', (token) => {
+  const said = 'is too long, or has characters that a header cannot hold: use at most 32 letters and digits.';
+  const failure = new Failure(`WEBHOOK_VERIFICATION_TOKEN ${said}`);
+  expect(() => receiverSettings({ WEBHOOK_VERIFICATION_TOKEN: token })).toThrow(failure);
+});
 
-describe('RingCentral', () => {
-  const set = { RINGCENTRAL_CLIENT_ID: 'id', RINGCENTRAL_CLIENT_SECRET: 'secret', RINGCENTRAL_JWT: 'j.w.t' };
-  const { RINGCENTRAL_JWT, ...withoutJwt } = set;
+function read(given: Environment = {}) {
+  return () => ringCentralSettings(given);
+}
+const set = { RINGCENTRAL_CLIENT_ID: 'id', RINGCENTRAL_CLIENT_SECRET: 'secret', RINGCENTRAL_JWT: 'j.w.t' };
+const { RINGCENTRAL_JWT, ...withoutJwt } = set;
+const withExtension = { ...withoutJwt, RINGCENTRAL_EXTENSION: '1' };
 
-  it('is logged in to with a JWT, at its production server', () => {
-    goToFolder();
-    const { verificationToken } = receiverSettings(set);
-    const app = { clientId: 'id', clientSecret: 'secret', verificationToken, hasOwnToken: false, overridden: [] };
-    const server = 'https://platform.ringcentral.com';
-    expect(ringCentralSettings(set)).toEqual({ ...app, login: { jwt: 'j.w.t' }, server });
-  });
+it('RingCentral is logged in to with a JWT, at its production server or another, and a token of our own may be set', () => {
+  goToFolder();
+  const { verificationToken } = receiverSettings(set);
+  const app = { clientId: 'id', clientSecret: 'secret', login: { jwt: 'j.w.t' }, overridden: [] };
+  const server = 'https://platform.ringcentral.com';
+  expect(ringCentralSettings(set)).toEqual({ ...app, server, verificationToken, hasOwnToken: false });
+  const own = { RINGCENTRAL_SERVER: 'https://platform.example.biz/path', WEBHOOK_VERIFICATION_TOKEN: 'own' };
+  const taken = { server: 'https://platform.example.biz', verificationToken: 'own', hasOwnToken: true };
+  expect(ringCentralSettings({ ...set, ...own })).toEqual({ ...app, ...taken });
+});
 
-  it('may be another server, and the verification token one of our own', () => {
-    const own = { RINGCENTRAL_SERVER: 'https://platform.example.biz/path', WEBHOOK_VERIFICATION_TOKEN: 'own' };
-    const taken = { server: 'https://platform.example.biz', verificationToken: 'own', hasOwnToken: true };
-    expect(ringCentralSettings({ ...set, ...own })).toMatchObject(taken);
-  });
+it.each([
+  [set, { jwt: 'j.w.t' }],
+  [withoutJwt, { username: 'u', password: 'x' }],
+  [withExtension, { username: 'u', password: 'x', extension: '1' }],
+])('RingCentral is logged in to with a password if there is no JWT: %j', (given, login) => {
+  const user = { RINGCENTRAL_USERNAME: 'u', RINGCENTRAL_PASSWORD: 'x' };
+  expect(ringCentralSettings({ ...given, ...user }).login).toEqual(login);
+});
 
-  it.each([
-    [set, { jwt: 'j.w.t' }],
-    [withoutJwt, { username: 'user', password: 'x' }],
-    [
-      { ...withoutJwt, RINGCENTRAL_EXTENSION: '101' },
-      { username: 'user', password: 'x', extension: '101' },
-    ],
-  ])('is logged in to with a password if there is no JWT: %j', (given, login) => {
-    const user = { RINGCENTRAL_USERNAME: 'user', RINGCENTRAL_PASSWORD: 'x' };
-    expect(ringCentralSettings({ ...given, ...user }).login).toEqual(login);
-  });
+it.each<[NodeJS.ProcessEnv, string[]]>([
+  [{ RINGCENTRAL_JWT: 'o.t.her', PORT: '2' }, ['RINGCENTRAL_JWT']],
+  [{ RINGCENTRAL_CLIENT_ID: 'x', RINGCENTRAL_CLIENT_SECRET: "'secret'" }, ['RINGCENTRAL_CLIENT_ID']],
+  [{ RINGCENTRAL_JWT: '', RINGCENTRAL_PASSWORD: 'of no use beside a JWT' }, []],
+  [{ RINGCENTRAL_SERVER: 'https://platform.example.biz' }, []],
+  [{ RINGCENTRAL_USERNAME: 'user', RINGCENTRAL_PASSWORD: 'other' }, ['RINGCENTRAL_PASSWORD']],
+])('names what the environment sets to another value than .env: %j', (variables, names) => {
+  // A password counts if there is no JWT.
+  const login = variables['RINGCENTRAL_USERNAME'] ? withoutJwt : set;
+  const file = { ...login, RINGCENTRAL_PASSWORD: 'password', PORT: '1' };
+  const lines = Object.entries(file).map(([name, value]) => `${name}="${value}"\n`);
+  goToFolder({ '.env': lines.join('') }, variables);
+  expect(ringCentralSettings(readEnvironment()).overridden).toEqual(names);
+});
 
-  it.each<[NodeJS.ProcessEnv, string[]]>([
-    [{ RINGCENTRAL_JWT: 'o.t.her', PORT: '2' }, ['RINGCENTRAL_JWT']],
-    [{ RINGCENTRAL_CLIENT_ID: 'x', RINGCENTRAL_CLIENT_SECRET: "'secret'" }, ['RINGCENTRAL_CLIENT_ID']],
-    [{ RINGCENTRAL_JWT: '', RINGCENTRAL_PASSWORD: 'of no use beside a JWT' }, []],
-    [{ RINGCENTRAL_SERVER: 'https://platform.example.biz' }, []],
-    [{ RINGCENTRAL_USERNAME: 'user', RINGCENTRAL_PASSWORD: 'other' }, ['RINGCENTRAL_PASSWORD']],
-  ])('names what the environment sets to another value than .env: %j', (variables, names) => {
-    // A password counts if there is no JWT.
-    const login = variables['RINGCENTRAL_USERNAME'] ? withoutJwt : set;
-    const file = { ...login, RINGCENTRAL_PASSWORD: 'password', PORT: '1' };
-    const lines = Object.entries(file).map(([name, value]) => `${name}="${value}"\n`);
-    goToFolder({ '.env': lines.join('') }, variables);
-    expect(ringCentralSettings(readEnvironment()).overridden).toEqual(names);
-  });
+it.each(Object.keys(set))('refuses a space or a quote in %s, without showing it', (name) => {
+  const said = new RegExp(`^${name} has a character that RingCentral never uses(?!.*pasted)`, 's');
+  for (const value of ['pasted value', '“pasted”', 'pasted\n', '"pasted'])
+    expect(read({ ...set, [name]: value })).toThrow(said);
+});
 
-  it.each(Object.keys(set))('refuses a space or a quote in %s, without showing it', (name) => {
-    const said = new RegExp(`^${name} has a character that RingCentral never uses(?!.*pasted)`, 's');
-    for (const value of ['pasted value', '“pasted”', 'pasted\n', '"pasted'])
-      expect(() => ringCentralSettings({ ...set, [name]: value })).toThrow(said);
-  });
+it.each(['hidden', 'hidden.part', 'hidden.part.', 'h.idden.h.idden.h.idden'])('refuses %s for a JWT', (jwt) => {
+  const said = 'is not a whole JWT, which is one line of three parts, joined by dots: copy it again.';
+  const failure = new Failure(`RINGCENTRAL_JWT ${said}`);
+  expect(read({ ...set, RINGCENTRAL_JWT: jwt })).toThrow(failure);
+});
 
-  it.each(['hidden', 'hidden.part', 'hidden.part.', 'h.idden.h.idden.h.idden'])('refuses %s for a JWT', (jwt) => {
-    const said = 'is no JWT, or cut off: it is one line of three parts, joined by dots. Copy it again.';
-    const failure = new Failure(`RINGCENTRAL_JWT ${said}`);
-    expect(() => ringCentralSettings({ ...set, RINGCENTRAL_JWT: jwt })).toThrow(failure);
-  });
+const file = (name = '.env') => join(process.cwd(), name);
+const [app, jwt] = ['The page of your app .*/new-app\\?.*', 'The JWT is yours: .*Create JWT\\.'];
+it.each<[string, Environment, string, string[]]>([
+  ['all of it', {}, 'RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT', [app, jwt]],
+  ['the JWT', withoutJwt, 'RINGCENTRAL_JWT', [jwt]],
+  ['the app', { RINGCENTRAL_JWT }, 'RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET', [app]],
+  ['the password', { ...withoutJwt, RINGCENTRAL_USERNAME: 'user' }, 'RINGCENTRAL_PASSWORD', []],
+])('what is missing is named and explained, with where to set it: %s', (_, given, names, explained) => {
+  goToFolder({ '.env.example': '' });
+  const said = (where: string) => new RegExp(`^${[`Not set: ${names}\\. ${where}`, ...explained].join('\n')}$`);
+  expect(read(given)).toThrow(said('There is no .*: copy \\.env\\.example to it, and fill it in\\.'));
+  writeFileSync('.env', '');
+  expect(read(given)).toThrow(said('Fill in .*\\.env\\.'));
+});
 
-  describe('if something is missing', () => {
-    const file = (name = '.env') => join(process.cwd(), name);
-    const [app, jwt] = ['The page of your app .*/new-app\\?.*', 'The JWT is yours: .*Create JWT\\.'];
+it.each(['.env.txt', 'env', 'env.txt'])('%s is to be renamed if settings are missing', (name) => {
+  goToFolder({ [name]: '', '.env.example': '' });
+  expect(read()).toThrow(`. There is no ${file()}: rename ${file(name)} to .env.\n`);
+});
 
-    it.each<[string, Environment, string, string[]]>([
-      ['all of it', {}, 'RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT', [app, jwt]],
-      ['the JWT', withoutJwt, 'RINGCENTRAL_JWT', [jwt]],
-      ['the app', { RINGCENTRAL_JWT }, 'RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET', [app]],
-      ['the password', { ...withoutJwt, RINGCENTRAL_USERNAME: 'user' }, 'RINGCENTRAL_PASSWORD', []],
-    ])('names and explains it, and where to set it: %s', (_, given, names, explained) => {
-      goToFolder({ '.env.example': '' });
-      const said = (where: string) => new RegExp(`^${[`Not set: ${names}\\. ${where}`, ...explained].join('\n')}$`);
-      expect(() => ringCentralSettings(given)).toThrow(
-        said('There is no .*: copy \\.env\\.example to it, and fill it in\\.'),
-      );
-      writeFileSync('.env', '');
-      expect(() => ringCentralSettings(given)).toThrow(said('Go to .*\\.env, and fill it in\\.'));
-    });
+it('elsewhere it says to start in the folder of the program, and to rename no folder', () => {
+  goToFolder();
+  mkdirSync('env');
+  expect(read()).toThrow(`. There is no ${file()}: start this in ${project}.\n`);
+});
 
-    it.each(['.env.txt', 'env', 'env.txt'])('says to rename %s', (name) => {
-      goToFolder({ [name]: '', '.env.example': '' });
-      expect(() => ringCentralSettings({})).toThrow(`. There is no ${file()}: rename ${file(name)} to .env.\n`);
-    });
+it('the folder of the program is known without .env.example', () => {
+  const folder = goToFolder();
+  cpSync(join(__dirname, '../src'), join(folder, 'dist/src'), { recursive: true });
+  symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  const copied: typeof import('../src/settings.js') = require(join(folder, 'dist/src/settings.js'));
+  expect(() => copied.ringCentralSettings({})).toThrow(/: copy \.env\.example to it/);
+});
 
-    it('says to start in the folder of the program, and to rename no folder', () => {
-      goToFolder();
-      mkdirSync('env');
-      expect(() => ringCentralSettings({})).toThrow(`. There is no ${file()}: start it in ${project}.\n`);
-    });
+it.each([
+  ['RINGCENTRAL_CLIENT_ID', ['RC_CLIENT_ID', 'RC_APP_CLIENT_ID', 'client_id', 'clientId']],
+  ['RINGCENTRAL_CLIENT_SECRET', ['RC_APP_CLIENT_SECRET', 'CLIENT_SECRET', 'RingCentral_Client_Secret']],
+  ['RINGCENTRAL_JWT', ['RINGCENTRAL_JWT_TOKEN', 'RC_JWT', 'RC_USER_JWT', 'RINGCENTRAL_JWT_ASSERTION', 'jwt']],
+  ['RINGCENTRAL_SERVER', ['RINGCENTRAL_SERVER_URL', 'RC_SERVER_URL', 'rc_server']],
+])('says that others are not read for %s', (name, others) => {
+  const { [name]: _, ...rest }: Environment = set;
+  for (const other of others)
+    expect(read({ ...rest, [other]: 'hidden' })).toThrow(
+      new RegExp(`^(Not set: ${name}\\. .*\n)?${other} is not read: here it is called ${name}\\.$`),
+    );
+});
 
-    it('knows the folder of the program without .env.example', () => {
-      const folder = goToFolder();
-      cpSync(join(__dirname, '../src'), join(folder, 'dist/src'), { recursive: true });
-      symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'), 'junction');
-      const copied: typeof import('../src/settings.js') = require(join(folder, 'dist/src/settings.js'));
-      expect(() => copied.ringCentralSettings({})).toThrow(/: copy \.env\.example to it/);
-    });
-
-    it.each([
-      ['RINGCENTRAL_CLIENT_ID', ['RC_CLIENT_ID', 'RC_APP_CLIENT_ID', 'client_id', 'clientId']],
-      ['RINGCENTRAL_CLIENT_SECRET', ['RC_APP_CLIENT_SECRET', 'CLIENT_SECRET', 'RingCentral_Client_Secret']],
-      ['RINGCENTRAL_JWT', ['RINGCENTRAL_JWT_TOKEN', 'RC_JWT', 'RC_USER_JWT', 'RINGCENTRAL_JWT_ASSERTION', 'jwt']],
-      ['RINGCENTRAL_SERVER', ['RINGCENTRAL_SERVER_URL', 'RC_SERVER_URL', 'rc_server']],
-    ])('says that others are not read for %s', (name, others) => {
-      const { [name]: _, ...rest }: Environment = set;
-      for (const other of others)
-        expect(() => ringCentralSettings({ ...rest, [other]: 'hidden' })).toThrow(
-          new RegExp(`^(Not set: ${name}\\. .*\n)?${other} is not read: here it is called ${name}\\.$`),
-        );
-    });
-
-    it('says nothing of other names if ours are set, or if they are empty', () => {
-      const others = { RC_SERVER_URL: '', RC_CLIENT_ID: 'x', jwt: 'x', SERVER_URL: 'https://example.com' };
-      expect(ringCentralSettings({ ...set, ...others })).toMatchObject({ clientId: 'id', login: { jwt: 'j.w.t' } });
-    });
-  });
+it('says nothing of other names if ours are set, or if they are empty', () => {
+  const others = { RC_SERVER_URL: '', RC_CLIENT_ID: 'x', jwt: 'x', SERVER_URL: 'https://example.com' };
+  expect(ringCentralSettings({ ...set, ...others })).toMatchObject({ clientId: 'id', login: { jwt: 'j.w.t' } });
 });
 
 it.each([
@@ -270,7 +260,7 @@ it.each([
   expect(() => addressSettings({ WEBHOOK_ADDRESS: 'wrong' }, given)).toThrow(said);
 });
 
-it('the delivery address is asked of ngrok and cloudflared otherwise, at their usual ports', () => {
+it('the delivery address is asked of ngrok and cloudflared otherwise, at their usual ports or where it is set', () => {
   expect(addressSettings({})).toEqual({
     port: 8081,
     address: undefined,
@@ -278,9 +268,6 @@ it('the delivery address is asked of ngrok and cloudflared otherwise, at their u
     cloudflaredApiUrls: [20241, 20242, 20243, 20244, 20245].map((each) => `http://127.0.0.1:${each}`),
     isServerLocal: false,
   });
-});
-
-it('the delivery address is asked of them where NGROK_API_URL and CLOUDFLARED_API_URL say', () => {
   const set = { NGROK_API_URL: 'http://localhost:5050/', CLOUDFLARED_API_URL: 'http://localhost:6060/metrics' };
   const urls = { ngrokApiUrls: ['http://localhost:5050'], cloudflaredApiUrls: ['http://localhost:6060'] };
   expect(addressSettings(set)).toMatchObject(urls);
@@ -306,18 +293,18 @@ it('an address is local if RingCentral cannot reach the host in it', () => {
   expect(reached).toEqual(notLocal.split(' '));
 });
 
-it.each<[Environment, ReturnType<typeof watched>]>([
+it.each<[Environment, ReturnType<typeof watchSettings>]>([
   [{ WEBHOOK_EXTENSIONS: '' }, { eventFilters: ['/restapi/v1.0/account/~/extension/~/voicemail'] }],
   [{ WEBHOOK_EVENT_FILTERS: '/restapi/a , /restapi/b' }, { eventFilters: ['/restapi/a', '/restapi/b'] }],
   [{ WEBHOOK_EXTENSIONS: '101, 102,0103,101' }, { extensions: ['101', '102', '0103'] }],
   [{ WEBHOOK_EXTENSIONS: 'all' }, { extensions: 'all' }],
 ])('with %j, what is watched is %j', (set, expected) => {
-  expect(watched(set)).toEqual(expected);
+  expect(watchSettings(set)).toEqual(expected);
 });
 
 it('either extensions or event filters are watched', () => {
   const both = { WEBHOOK_EXTENSIONS: '101', WEBHOOK_EVENT_FILTERS: '/restapi/a' };
-  expect(() => watched(both)).toThrow('WEBHOOK_EXTENSIONS and WEBHOOK_EVENT_FILTERS are both set: choose one.');
+  expect(() => watchSettings(both)).toThrow('WEBHOOK_EXTENSIONS and WEBHOOK_EVENT_FILTERS are both set: choose one.');
 });
 
 it.each([
@@ -336,7 +323,7 @@ it.each([
 ])('a wrong %s is refused: it takes %s', (name, takes, values) => {
   for (const value of values) {
     const failure = new Failure(`${name} is ${JSON.stringify(value.replace('u:hidden@', ''))}: it takes ${takes}`);
-    const read = () => [receiverSettings, addressSettings, watched].map((each) => each({ [name]: value }));
+    const read = () => [receiverSettings, addressSettings, watchSettings].map((each) => each({ [name]: value }));
     expect(read).toThrow(failure);
   }
 });

@@ -42,7 +42,6 @@ export function notFound(parameterName?: string): Refusal {
   return apiError(404, 'CMN-102', `${resource} is not found`, parameterName);
 }
 
-/** Answers with what was thrown. */
 export const refuse: ErrorRequestHandler = (error: Error, _req, res, _next) => {
   const { status, body } = error instanceof Refusal ? error : apiError(500, 'CMN-201', String(error));
   res.status(status).json(body);

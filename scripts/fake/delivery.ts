@@ -16,14 +16,14 @@ export interface Delivery {
   subscriptionId: string;
   /** 0 if no whole answer came within 3000 ms, or if it was lost. */
   status: number;
-  /** Whether RingCentral is content with it: status 200, in under 1024 bytes, with the token if it is to be echoed. */
+  /** Whether RingCentral accepts the answer: status 200, under 1024 bytes, with the token if it is to be echoed. */
   accepted: boolean;
 }
 
 /** What a receiver answered, and how many bytes that was: status line, headers and body. */
 type Answer = { status: number; statusText: string; headers: IncomingHttpHeaders; bytes: number };
 
-/** Asks an address whether it expects RingCentral ("Creating Webhooks"). Throws what is wrong with its answer. */
+/** Does the handshake with an address ("Creating Webhooks"). Throws what is wrong with its answer. */
 export async function handshake(address: string, closing: AbortSignal): Promise<void> {
   const token = randomUUID();
   const { status, headers, bytes } = await post(address, { 'Validation-Token': token }, '', closing).catch(() => {
@@ -39,8 +39,8 @@ export async function handshake(address: string, closing: AbortSignal): Promise<
 /** Whether an event is to be delivered to a subscription. */
 export function isDue(state: State, event: string, subscription: Subscription): boolean {
   const { status, expirationTime, deliveryMode, eventFilters } = subscription;
-  const expired = Date.parse(expirationTime ?? '') <= state.now;
-  const isLive = status === 'Active' && !expired && deliveryMode?.transportType === 'WebHook';
+  const isExpired = Date.parse(expirationTime ?? '') <= state.now;
+  const isLive = status === 'Active' && !isExpired && deliveryMode?.transportType === 'WebHook';
   const ownerId = state.ownerOf(subscription);
   return isLive && eventFilters?.some((filter) => withIds(filter, ownerId) === withIds(event, ownerId)) === true;
 }
@@ -68,7 +68,7 @@ export async function notify(state: State, subscription: Subscription, notificat
   return { subscriptionId, status: typeof answer === 'string' ? 0 : answer.status, accepted: reason === undefined };
 }
 
-/** Why RingCentral is not content with an answer, or with why there is none, in its words ("Troubleshooting webhooks", developer forum). */
+/** Why RingCentral does not accept an answer, or none, in its words ("Troubleshooting webhooks", developer forum). */
 function whyNot(answer: Answer | string, echo: string | undefined): string | undefined {
   if (typeof answer === 'string') return `I/O operation is failed. Details: [${answer}]`;
   const { status, statusText, headers, bytes } = answer;

@@ -68,7 +68,7 @@ function refusalOf(form: Record<string, unknown>, { users }: State): [string, st
   const user = PASSWORD_CREDENTIALS;
   // The SDK sends "user*extension". A direct number needs no extension.
   const [name, number = extension ?? user.RINGCENTRAL_EXTENSION] = String(username).split('*');
-  const known = name === user.RINGCENTRAL_USERNAME && number === user.RINGCENTRAL_EXTENSION;
-  if (known && password === user.RINGCENTRAL_PASSWORD) return undefined;
+  const isKnown = name === user.RINGCENTRAL_USERNAME && number === user.RINGCENTRAL_EXTENSION;
+  if (isKnown && password === user.RINGCENTRAL_PASSWORD) return undefined;
   return ['invalid_grant', 'OAU-140', 'Invalid resource owner credentials'];
 }

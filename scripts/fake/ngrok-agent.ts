@@ -7,7 +7,7 @@ export interface NgrokAgent {
   readonly url: string;
   /**
    * What GET /api/tunnels answers, as JSON: usually `{ tunnels: [tunnel(…)] }`; undefined: 404. 'html' and 'hang' are
-   * other programs on its port: one answers a page, one nothing.
+   * other programs on its port: the first answers a page, the second nothing.
    */
   answer: unknown;
   /** The same of GET /api/endpoints, `{ endpoints: [endpoint(…)] }`, which older agents do not have. */

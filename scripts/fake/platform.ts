@@ -22,7 +22,7 @@ export { CREDENTIALS, PASSWORD_CREDENTIALS } from './login.js';
 export type { ReceivedRequest, Subscription } from './state.js';
 export { ACCOUNT_ID, EXTENSION_ID, voicemail } from './voicemail.js';
 
-/** RingCentral on this machine: it holds the SDK and a receiver to its contract, and reaches nothing but loopback. */
+/** A fake RingCentral: it enforces the contract on the SDK and on a receiver, and only reaches this machine. */
 export class Platform extends State {
   readonly #server: Server;
   readonly #faults: { method: string; path: RegExp; fault: Fault; times: number }[] = [];
@@ -64,7 +64,7 @@ export class Platform extends State {
     return { message, deliveries: await this.deliver(message, {}, extensionId) };
   }
 
-  /** Only puts a voicemail into the message store. deliver() is what notifies. */
+  /** Only puts a voicemail into the message store, without a notification. */
   store(overrides: Partial<GetMessageInfoResponse> = {}, extensionId = EXTENSION_ID): GetMessageInfoResponse {
     const times = { creationTime: this.time, lastModifiedTime: this.time };
     const { name = '', extensionNumber = '' } = this.extensions.find(({ id }) => String(id) === extensionId) ?? {};

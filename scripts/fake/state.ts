@@ -22,14 +22,14 @@ export interface ReceivedRequest {
   receivedAt: number;
 }
 
-/** What RingCentral knows, and how it behaves: all that a test can look at or set. */
+/** What RingCentral knows, and how it behaves: all that a test can read or set. */
 export class State {
   /**
    * All subscriptions of this app. Push blacklisted ones, or those of another transport, as needed: what did not come
    * through the API belongs to `ownerId`.
    */
   subscriptions: Subscription[] = [];
-  /** Subscription id → its verification token, which the API never tells. */
+  /** Subscription id → its verification token, which the API never returns. */
   readonly verificationTokens = new Map<string, string>();
   /** All extensions of the account. Records are served as they are. */
   extensions: Extension[] = someExtensions();
@@ -43,7 +43,7 @@ export class State {
   readonly recordings = new Map<string, Buffer>();
   /** JWT → the id of the user behind it. */
   readonly users = new Map([[CREDENTIALS.RINGCENTRAL_JWT, EXTENSION_ID]]);
-  /** All access tokens ever issued, to look for leaked ones. */
+  /** All access tokens ever issued, so that tests can search for leaked ones. */
   readonly accessTokens: string[] = [];
   /** Those that are valid now. */
   readonly validTokens = new Set<string>();
@@ -54,7 +54,7 @@ export class State {
   readonly leftAt = new WeakMap<object, number>();
   /** All that was received, in order, faults and refusals included. */
   requests: ReceivedRequest[] = [];
-  /** Is told of each request before it is served. */
+  /** Called with each request before it is served. */
   onRequest: (request: ReceivedRequest) => void = () => {};
 
   /** Whether RingCentral is away: every request's connection is destroyed. */
@@ -64,11 +64,11 @@ export class State {
   maxSubscriptions = 30;
   /** The longest life of a subscription, and what happens to one asked for longer. */
   maxExpiresIn: { seconds: number; over: 'refuse' | 'clip' } = { seconds: 630_720_000, over: 'refuse' };
-  /** What each new subscription is told that it will not get. */
+  /** The event filters that each new subscription answers as disabled. */
   disabledFilters: NonNullable<SubscriptionInfo['disabledFilters']> = [];
   /** Extension id → how its message store is refused. */
   readonly refusedMailboxes = new Map<string, 'CMN-102' | 'CMN-404' | 'CMN-408'>();
-  /** Extension id → how a subscription to its events is refused: 'disabled' is only told, all else fails. */
+  /** Extension id → how a subscription to its events is refused: 'disabled' succeeds without it, all else fails. */
   readonly refusedFilters = new Map<string, 'SUB-405' | 'CMN-102' | 'disabled'>();
   /** How many requests a minute are served, by kind. */
   rateLimit: Partial<Record<RateGroup, number>> = {};
@@ -82,7 +82,7 @@ export class State {
   listLagMs = 0;
   /** Whether contents come with 206 instead of 200. */
   partial = false;
-  /** Is asked before each part of a content, told how many bytes are out: a promise delays it, 'cut' ends it. */
+  /** Called before each part of a content with the number of bytes sent: a promise delays it, 'cut' ends it. */
   onChunk: (sentBytes: number) => unknown = () => {};
   /** Whether lists of messages have totals, which "may be omitted". */
   totals = false;
@@ -105,7 +105,7 @@ export class State {
     /** The value of RINGCENTRAL_SERVER. */
     readonly url: string,
   ) {
-    // Every delivery listens to it, and more than ten at a time are no leak.
+    // Every delivery listens to it: more than ten are no leak.
     setMaxListeners(0, this.closing.signal);
   }
 

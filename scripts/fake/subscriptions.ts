@@ -69,7 +69,7 @@ async function subscribe(state: State, body: unknown, ownerId: string): Promise<
   return subscription;
 }
 
-/** What is said of an event filter that comes back disabled, if it does. Throws if it is refused. */
+/** How an event filter comes back as disabled, if it does. Throws if it is refused. */
 function refused(state: State, filter: string): NonNullable<SubscriptionInfo['disabledFilters']> {
   const extensionId = /\/extension\/(\d+)/.exec(filter)?.[1];
   if (extensionId === undefined) return [];

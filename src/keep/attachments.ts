@@ -24,13 +24,15 @@ import { isoTime } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';
 import type { Ledger } from './ledger.js';
 
-/** How many are asked for in a minute. Both are in a rate group of 40, in which subscriptions are changed, too. */
+/** Requests a minute: both share a rate group of 40 with changes of subscriptions (API reference, "Usage plan group"). */
 const TRANSCRIPTS_PER_MINUTE = 20;
 const RECORDINGS_PER_MINUTE = 15;
+/** How many transcripts are awaited: those that can be asked for in the hour. */
+const MAX_AWAITED = 60 * TRANSCRIPTS_PER_MINUTE;
 
-/** The transcripts that are still to come, of voicemails that were logged. */
+/** Logs the transcripts of logged voicemails as they come. */
 export class Transcripts {
-  /** Message id → the extension in whose mailbox it is, and since when it is awaited. */
+  /** Message id → the extension that has the message, and since when its transcript is awaited. */
   readonly #awaited = new Map<string, { extension: string; since: number }>();
   readonly #turn: () => Promise<void>;
 
@@ -42,7 +44,7 @@ export class Transcripts {
     for (const [id, extension] of ledger.logged) if (extension) this.#await(id, extension);
   }
 
-  /** Awaits the transcript of a voicemail that was logged, if one is to come: then, the extension in whose mailbox it is. */
+  /** Awaits the transcript of a logged voicemail. Returns the extension that has it; undefined if none will come. */
   follow({ event, body, text }: WebhookEvent, id: string): string | undefined {
     const extension = voicemailExtension(event);
     const message = fieldsOf(body);
@@ -52,7 +54,7 @@ export class Transcripts {
     return extension;
   }
 
-  /** Asks for each once, for an hour at the most, and logs what is there. Resolves to why some cannot be had. Throws a Failure. */
+  /** Logs each that is there, and awaits it for an hour at most. Resolves to why some were refused. Throws a Failure. */
   async check(session: Session): Promise<string[]> {
     const refused: string[] = [];
     for (const [id, { extension, since }] of Array.from(this.#awaited)) {
@@ -65,7 +67,7 @@ export class Transcripts {
         refused.push(error.message);
         isOver = true;
       } finally {
-        // Behind the others: one that cannot be read costs only itself.
+        // To the end of the queue: one that fails must not hold up the others.
         this.#awaited.delete(id);
         if (isOver || performance.now() - since > HOUR_MS) this.ledger.transcribed(id);
         else this.#awaited.set(id, { extension, since });
@@ -74,7 +76,7 @@ export class Transcripts {
     return refused;
   }
 
-  /** Resolves to whether nothing more is to come. */
+  /** Resolves to true if there is nothing more to wait for. */
   async #logIfDone(session: Session, id: string, extension: string): Promise<boolean> {
     const message = await readVoicemail(session, extension, id);
     const state = message ? transcription(message) : 'none';
@@ -86,17 +88,17 @@ export class Transcripts {
   }
 
   #await(id: string, extension: string): void {
-    this.#awaited.set(id, { extension, since: performance.now() });
+    if (this.#awaited.size < MAX_AWAITED) this.#awaited.set(id, { extension, since: performance.now() });
   }
 }
 
-/** The recordings of voicemails, each a file in a folder, known by the message id at the end of its name. */
+/** Saves recordings in a folder. A file is recognised by the message id at the end of its name. */
 export class Recordings {
-  /** Message ids of those that are there, or cannot be had any more. */
+  /** Message ids of recordings that are saved, or gone at RingCentral. */
   readonly #done = new Set<string>();
-  /** Those to be saved, by message id, and from when on, by performance.now(). */
+  /** Message id → what to save, and when at the earliest, by performance.now(). */
   readonly #due = new Map<string, { extension: string; message: Message; from: number }>();
-  /** Extension id → number, as far as they are known. */
+  /** Extension id → number, if it is known. */
   readonly numbers = new Map<string, string | undefined>();
   readonly #turn: () => Promise<void>;
 
@@ -121,7 +123,7 @@ export class Recordings {
     }
   }
 
-  /** Takes note of a voicemail whose recording is to be saved, unless it is there, or has none. */
+  /** Queues the recording of a voicemail, unless it is saved already or there is none. */
   want(extension: string, message: Message): void {
     const id = itemKey(message);
     const isNew = /^\d+$/.test(id) && !this.#done.has(id) && !this.#due.has(id);
@@ -130,8 +132,8 @@ export class Recordings {
   }
 
   /**
-   * Saves what is due, and logs where. Resolves to why some could not be saved: they are tried again, a minute later, for a
-   * day. Throws a Failure if RingCentral will refuse all others for now.
+   * Saves what is due, and logs where. Resolves to why some could not be saved: each is tried again after a minute, for a
+   * day. Throws a Failure if RingCentral would refuse the others, too.
    */
   async saveDue(session: Session): Promise<string[]> {
     const { format, write, progress } = this.output;
@@ -163,7 +165,7 @@ export class Recordings {
       const url = attachmentUrl(message, 'AudioRecording') ?? '';
       const save = (chunk: Uint8Array) => file.appendFile(chunk);
       const type = await session.download(doing, url, save).finally(() => file.close());
-      const path = join(this.folder, nameOf(message, this.numbers.get(extension), /wav/i.test(type) ? 'wav' : 'mp3'));
+      const path = join(this.folder, fileName(message, this.numbers.get(extension), /wav/i.test(type) ? 'wav' : 'mp3'));
       await rename(part, path);
       return path;
     } catch (error) {
@@ -174,7 +176,7 @@ export class Recordings {
 }
 
 /** RingCentral's time, the extension number and the message id: nothing that a caller chose. */
-function nameOf(message: Message, known: string | undefined, ending: string): string {
+function fileName(message: Message, known: string | undefined, ending: string): string {
   const time = messageTime(message);
   const when = Number.isNaN(time) ? [] : [isoTime(new Date(time)).replaceAll(':', '-')];
   const to = itemsOf(message['to']).map(fieldsOf);

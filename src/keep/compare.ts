@@ -20,7 +20,7 @@ export interface CompareOptions {
   session: Session;
   ledger: Ledger;
   log: LogEvent;
-  /** Whether a voicemail is logged, or being written. */
+  /** Whether a voicemail, by its message id, is logged or being written. */
   has: (key: string) => boolean;
   recordings: Recordings | undefined;
   problems: Problems;
@@ -31,8 +31,8 @@ export interface CompareOptions {
 
 /**
  * Compares mailboxes with the log: logs what RingCentral's message store has and the log has not, oldest first, and
- * remembers for each mailbox that was compared whole when that was, by RingCentral's clock. `turn` is awaited before each
- * page. A mailbox that is refused is a problem of its own.
+ * remembers when each mailbox was compared, by RingCentral's clock. `turn` is awaited before each page. A mailbox that
+ * is refused does not stop the others.
  *
  * Resolves to how many voicemails came without a notification, and why the rest could not be compared.
  */
@@ -61,7 +61,7 @@ export async function compare(
       }
       failure = error;
       failedInARow++;
-      // The rest would fail, too, each after a time limit.
+      // The others would fail, too, each after a time limit.
       if (failedInARow === 2 || isBlocked(error)) break;
     }
   }
@@ -73,7 +73,7 @@ export async function compare(
   const count = missing();
   if (count > 0) say(`${plural(count, 'voicemail')} came without a notification:`);
   try {
-    // Those that are being written, too: only what is out counts as compared.
+    // Also those that are being written: a mailbox is compared once all its lines are out.
     for (const { id, message } of due) await log(eventOf(message, id));
     for (const { id, time } of lists) ledger.compared(id, time);
   } catch (error) {

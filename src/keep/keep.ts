@@ -6,7 +6,7 @@ import type { Terminal } from '../program.js';
 import { startReceiver } from '../receiver/listen.js';
 import { voicemailExtension } from '../ringcentral/event-filters.js';
 import { Session } from '../ringcentral/session.js';
-import { addressSettings, keepFile, receiverSettings, ringCentralSettings, watched } from '../settings.js';
+import { addressSettings, keepFile, receiverSettings, ringCentralSettings, watchSettings } from '../settings.js';
 import type { Environment } from '../settings.js';
 import { fieldsOf } from '../unknown.js';
 import { Recordings, Transcripts } from './attachments.js';
@@ -20,9 +20,9 @@ const TRANSCRIPTS_EVERY_MS = 15 * SECOND_MS;
 const RECORDINGS_EVERY_MS = 2 * SECOND_MS;
 
 /**
- * Receives, keeps notifications coming, and compares, until the signal is aborted, whatever fails: that is said once, and
- * tried again. `everyMs` is how often the way from RingCentral to here is checked; `address` is that of the command line,
- * and `folder` is for recordings. Throws a Failure if a setting is wrong, or if it cannot listen.
+ * Receives, registers and compares until the signal is aborted. What fails is said once, and tried again. `everyMs` is
+ * how often the way from RingCentral to here is checked, `address` the one on the command line, `folder` for recordings.
+ * Throws a Failure if a setting is wrong, or if it cannot listen.
  */
 export async function keep(
   env: Environment,
@@ -32,10 +32,10 @@ export async function keep(
   const settings = ringCentralSettings(env);
   const { port, host, logFormat: format, verificationToken } = receiverSettings(env);
   const where = addressSettings(env, address);
-  const wanted = watched(env);
+  const wanted = watchSettings(env);
   if ('eventFilters' in wanted && !wanted.eventFilters.some(voicemailExtension))
     say(
-      `WEBHOOK_EVENT_FILTERS has no voicemail filter (${wanted.eventFilters.join(', ')}): nothing can be compared, and what is missed stays missed.`,
+      `WEBHOOK_EVENT_FILTERS has no voicemail filter (${wanted.eventFilters.join(', ')}): keep cannot compare, and does not see what was missed.`,
       'warning',
     );
   const output = { write, format, signal, progress: () => {} };
@@ -73,7 +73,7 @@ export async function keep(
       ...(recordings ? [problems.repeat('the recordings', recordingsMs, () => recordings.saveDue(session))] : []),
     ]);
   } catch (error) {
-    // What waits is ended by an error.
+    // Whatever waits then rejects.
     if (!signal.aborted) throw error;
   } finally {
     await Promise.all([receiver.stop(), session.logOut()]);

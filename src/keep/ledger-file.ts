@@ -1,19 +1,20 @@
-import { appendFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { codeOf, errorOf } from '../errors.js';
 
 /**
- * A file of one JSON object a line. Lines are appended at the end of the turn in which they come: kill -9 costs no more
- * than that. If the file cannot be read or written, `problem` says so; what is missing in it is written once that works.
+ * A file of one JSON object a line. Lines are appended at the end of each turn of the event loop: kill -9 loses no more.
+ * If the file cannot be read or written, `problem` says so. What could not be written is written once that works.
  */
 export class LedgerFile {
   problem: string | undefined;
   #state: 'usable' | 'unwritten' | 'unreadable' = 'usable';
+  #fd: number | undefined;
   #pending: string[] = [];
   #lines = 0;
-  /** How many bytes it has if nobody else writes it. */
+  /** In bytes: another size means that another program writes it. */
   #size = 0;
 
-  /** `all` are the lines that still matter: they replace a file that has more than `maxLines`, or is gone. */
+  /** `all` returns the lines that still matter: they replace a file that has more than `maxLines`, or is gone. */
   constructor(
     private readonly path: string,
     private readonly maxLines: number,
@@ -23,11 +24,11 @@ export class LedgerFile {
   /** Reads the lines that an earlier run wrote. */
   read(take: (line: unknown) => void): void {
     try {
-      if (!statSync(this.path).isFile()) throw new Error('it is no file');
+      if (!statSync(this.path).isFile()) throw new Error('it is not a file');
       const content = readFileSync(this.path);
       const lines = content.toString().split('\n');
       [this.#size, this.#lines] = [content.length, lines.length];
-      // The last one is empty, or torn.
+      // The last one is empty, or was cut off.
       if (lines.pop() !== '') this.#pending.push('');
       for (const line of lines) take(parsed(line));
     } catch (error) {
@@ -41,17 +42,28 @@ export class LedgerFile {
     this.#pending.push(JSON.stringify(line));
   }
 
-  /** Writes what is not in the file yet, and tries again if that failed before. */
-  flush(): void {
+  /** Sees whether the file is still there, and only ours, and tries again what failed before. */
+  check(): void {
     if (this.#state === 'unreadable') return;
+    const size = statSync(this.path, { throwIfNoEntry: false })?.size;
+    if (size === undefined || this.#state === 'unwritten') this.#lines = Infinity;
+    else if (size !== this.#size) {
+      this.problem = `Another \`npm run keep\` writes ${this.path}, too: give each its own KEEP_FILE.`;
+      this.#size = size;
+      // Perhaps it put a new file in the place of this one.
+      this.#close();
+    }
+    this.flush();
+  }
+
+  /** Writes what is not in the file yet. */
+  flush(): void {
     try {
-      const size = statSync(this.path, { throwIfNoEntry: false })?.size;
-      if (size === undefined || this.#state === 'unwritten' || this.#lines > this.maxLines) return this.#rewrite();
-      if (size !== this.#size)
-        this.problem = `Another \`npm run keep\` writes ${this.path}, too: give each its own KEEP_FILE.`;
+      if (this.#lines > this.maxLines) return this.#rewrite();
       const text = this.#pending.map((line) => `${line}\n`).join('');
-      appendFileSync(this.path, text);
-      this.#size = size + Buffer.byteLength(text);
+      this.#fd ??= openSync(this.path, 'a', 0o600);
+      appendFileSync(this.#fd, text);
+      this.#size += Buffer.byteLength(text);
       this.#lines += this.#pending.length;
       this.#pending = [];
     } catch (error) {
@@ -63,9 +75,15 @@ export class LedgerFile {
     const lines = this.all().map((line) => `${JSON.stringify(line)}\n`);
     const text = lines.join('');
     writeFileSync(`${this.path}.new`, text, { mode: 0o600 });
+    this.#close();
     renameSync(`${this.path}.new`, this.path);
     [this.#size, this.#lines, this.#pending] = [Buffer.byteLength(text), lines.length, []];
     [this.#state, this.problem] = ['usable', undefined];
+  }
+
+  #close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   #fail(what: 'read' | 'written', error: unknown): void {

@@ -5,19 +5,20 @@ import { messageTime, type Message } from '../ringcentral/message-store.js';
 import { fieldsOf, textOf } from '../unknown.js';
 import { LedgerFile } from './ledger-file.js';
 
-/** How often the mark of a mailbox is written down: the hour that each list begins before it covers this. */
-const MARK_EVERY_MS = 5 * MINUTE_MS;
-/** When the file is written anew with what still matters, in lines. */
+/** How often the file gets the time of a comparison: the next one starts an hour earlier anyway. */
+const SAVE_EVERY_MS = 5 * MINUTE_MS;
+/** A longer file is rewritten with what still matters. */
 const MAX_LINES = 2 * REMEMBERED;
 
-/** What is known of a mailbox. Times are RingCentral's, in milliseconds. */
+/** Times are RingCentral's, in milliseconds. */
 interface MailboxState {
+  /** When keep first saw it. */
   met: number;
-  /** When it was last compared whole; undefined before the first time. */
+  /** When it was last compared; undefined before the first time. */
   compared?: number | undefined;
-  /** What of that is in the file. */
-  marked?: number | undefined;
-  /** What its first list held from before it was met: not missing. */
+  /** `compared` as the file has it. */
+  saved?: number | undefined;
+  /** Message ids from before it was met: they are not missing. */
   before?: Set<string> | undefined;
 }
 
@@ -26,7 +27,7 @@ interface MailboxState {
  * subscriptions are its own. In memory, and as a file without names, numbers or texts.
  */
 export class Ledger {
-  /** Message ids, oldest first, each with the extension in whose mailbox a transcript of it is awaited, if one is. */
+  /** Message id → the extension that has it, if a transcript is awaited. Oldest first. */
   readonly logged = new Map<string, string | undefined>();
   readonly #mailboxes = new Map<string, MailboxState>();
   /** Ids of subscriptions that keep created. */
@@ -38,18 +39,19 @@ export class Ledger {
   constructor(path: string) {
     this.#file = new LedgerFile(path, MAX_LINES, () => this.#lines());
     this.#file.read((line) => this.#take(fieldsOf(line)));
-    this.#file.flush();
+    this.#file.check();
   }
 
-  /** Why the file cannot be trusted; undefined if it can. What could not be written is tried again. */
+  /** What is wrong with the file, after another try to write it; undefined if nothing is. */
   problem(): string | undefined {
-    if (this.#file.problem) this.#file.flush();
+    this.#file.check();
     return this.#file.problem;
   }
 
-  /** Remembers that a voicemail was logged, and in which mailbox its transcript is awaited, if it is. */
+  /** Remembers that a voicemail was logged, and the extension that has it, if its transcript is awaited. */
   remember(id: string, awaited: string | undefined): void {
-    this.#add({ logged: id, awaited });
+    this.#remember(id, awaited);
+    this.#file.append({ logged: id, awaited });
   }
 
   /** Remembers that a voicemail's transcript was logged, or that none will come. */
@@ -62,18 +64,18 @@ export class Ledger {
     if (!this.#mailboxes.has(mailbox)) this.#add({ mailbox, met: iso(at) });
   }
 
-  /** Whether a mailbox was never compared whole, and not told from when on. */
+  /** Whether it is unknown until when a mailbox was compared. */
   isNew(mailbox: string): boolean {
     return this.#mailboxes.get(mailbox)?.compared === undefined;
   }
 
-  /** From when on what a mailbox holds can be missing: an hour before it was last compared whole, or first met. */
+  /** Since when voicemails of a mailbox may be missing: an hour before it was last compared, or first met. */
   since(mailbox: string): number {
     const { met = 0, compared = met } = this.#mailboxes.get(mailbox) ?? {};
     return compared - HOUR_MS;
   }
 
-  /** What of a list has to be logged: not what the first list of a new mailbox holds from before it was met. */
+  /** The messages of a list that have to be logged: none from before the mailbox was first met. */
   due(mailbox: string, messages: Message[]): Message[] {
     const state = this.#mailboxes.get(mailbox);
     if (state && state.compared === undefined && !state.before)
@@ -82,30 +84,30 @@ export class Ledger {
     return messages.filter((each) => !(messageTime(each) < since) && !state?.before?.has(itemKey(each)));
   }
 
-  /** Remembers that a mailbox was compared whole at a time. */
+  /** Remembers when a mailbox was compared. */
   compared(mailbox: string, at: number): void {
     const state = this.#mailboxes.get(mailbox);
     if (!state) return;
     state.compared = at;
-    // Back, too, after an answer with a wrong Date.
-    if (Math.abs(at - (state.marked ?? 0)) >= MARK_EVERY_MS) this.#add({ mailbox, compared: iso(at) });
+    // Also if it goes back, after an answer with a wrong Date.
+    if (Math.abs(at - (state.saved ?? 0)) >= SAVE_EVERY_MS) this.#add({ mailbox, compared: iso(at) });
   }
 
-  /** Whether keep created a subscription: by its id, or by an address for which the answer may have been lost. */
+  /** Whether keep created a subscription: by its id, or by its address if the answer may have been lost. */
   isCreated({ id, address, creationTime }: { id: string; address: string; creationTime: string }): boolean {
     return this.#created.has(id) || Date.parse(creationTime) >= (this.#subscribing.get(address) ?? Infinity);
   }
 
-  /** Remembers that an address will be subscribed now. */
+  /** Remembers that a subscription of an address is being created. */
   subscribing(address: string, at: number): void {
-    // Since the first try: that answer may have been lost.
+    // The time of the first try stays: its answer may have been lost.
     if (this.#subscribing.has(address)) return;
     // A Date header has whole seconds.
     this.#add({ subscribing: address, at: iso(at - 1000) });
     this.#file.flush();
   }
 
-  /** Remembers which subscriptions there are now that keep created. */
+  /** Remembers which of the subscriptions that exist keep created. */
   subscribed(ids: string[]): void {
     if (this.#subscribing.size === 0 && ids.join() === [...this.#created].join()) return;
     this.#add({ subscribed: ids });
@@ -124,6 +126,11 @@ export class Ledger {
     ];
   }
 
+  #remember(id: string, awaited: string | undefined): void {
+    this.logged.set(id, awaited);
+    if (this.logged.size > REMEMBERED) this.logged.delete(this.logged.keys().next().value ?? '');
+  }
+
   #add(line: object): void {
     this.#take(fieldsOf(line));
     this.#file.append(line);
@@ -131,10 +138,7 @@ export class Ledger {
 
   #take({ logged, awaited, transcribed, subscribing, at, subscribed, ...line }: Record<string, unknown>): void {
     const [id, done, address] = [logged, transcribed, subscribing].map(textOf);
-    if (id !== undefined) {
-      this.logged.set(id, textOf(awaited));
-      if (this.logged.size > REMEMBERED) this.logged.delete(this.logged.keys().next().value ?? '');
-    }
+    if (id !== undefined) this.#remember(id, textOf(awaited));
     if (done !== undefined && this.logged.has(done)) this.logged.set(done, undefined);
     if (address !== undefined) this.#subscribing.set(address, timeOf(at) ?? Infinity);
     if (Array.isArray(subscribed)) {
@@ -150,7 +154,7 @@ export class Ledger {
     const state: MailboxState = this.#mailboxes.get(name) ?? { met: timeOf(met) ?? NaN };
     if (Number.isNaN(state.met)) return;
     this.#mailboxes.set(name, state);
-    state.marked = state.compared = timeOf(compared) ?? state.compared;
+    state.saved = state.compared = timeOf(compared) ?? state.compared;
     if (Array.isArray(before)) state.before = new Set(before.map(String));
   }
 }

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DAY_MS, HOUR_MS, MINUTE_MS, perMinute, SECOND_MS } from '../pace.js';
 import { NoTunnel } from '../registration/tunnels.js';
-import { isPassing, isRefused, retryAfterMs } from '../ringcentral/errors.js';
+import { isRefused, isTemporary, retryAfterMs } from '../ringcentral/errors.js';
 import { findWatched, type Watched } from '../ringcentral/extensions.js';
-import type { Watched as Wanted } from '../settings.js';
+import type { WatchSettings } from '../settings.js';
 import { compare, type CompareOptions } from './compare.js';
 import type { Road } from './road.js';
 
-/** How soon the address is checked again: without a tunnel, and at first if it does not lead here. */
+/** How soon the address is checked again: without a tunnel, and the first time that it does not lead here. */
 const NO_TUNNEL_MS = 5 * SECOND_MS;
 const NOT_HERE_MS = 30 * SECOND_MS;
-/** How many mailboxes are listed in a minute, at the most, and so in one comparison. */
+/** How many mailboxes are listed in a minute at most, and so in one comparison. */
 const LISTS_PER_MINUTE = 20;
 
-/** A loop with two paces: the road each `everyMs`, the comparison each minute. A difference brings the road forward. */
+/** Checks the road every `everyMs`, and compares every minute. If something was missing, the road is checked earlier. */
 export class Loop {
   readonly #turn: () => Promise<void>;
   #watched: Watched | undefined;
@@ -30,8 +30,8 @@ export class Loop {
     this.#turn = perMinute(LISTS_PER_MINUTE, options.signal);
   }
 
-  /** Goes on until the signal is aborted: then it rejects. */
-  async run(wanted: Wanted): Promise<never> {
+  /** Runs until the signal is aborted; then it rejects. */
+  async run(wanted: WatchSettings): Promise<never> {
     const { ledger, problems, signal } = this.options;
     const due = this.#due;
     let roadAt = 0;
@@ -50,14 +50,14 @@ export class Loop {
         if (missing > 0) due.road = Math.min(due.road, roadAt + MINUTE_MS);
       }
       problems.set('the ledger', ledger.problem());
-      problems.note();
+      problems.endRound();
       const nextMs = Math.min(due.watched, due.road, due.compare) - performance.now();
       await sleep(Math.max(nextMs, 0), undefined, { signal });
     }
   }
 
-  /** Logs in, and looks up whose voicemails are wanted. Resolves to when to do that again, in milliseconds. */
-  async #findWatched(wanted: Wanted): Promise<number> {
+  /** Logs in, and looks up the mailboxes. Resolves to the pause until the next time, in milliseconds. */
+  async #findWatched(wanted: WatchSettings): Promise<number> {
     const { session, everyMs, ledger, recordings, problems } = this.options;
     const failure = await problems.attempt('the extensions', async () => {
       await session.logIn();
@@ -71,7 +71,7 @@ export class Loop {
         if (isRefused(error)) return error.message;
         throw error;
       });
-      if (this.road.refused.length > 0 && performance.now() - this.#renewedAt >= DAY_MS) {
+      if (performance.now() - this.#renewedAt >= DAY_MS) {
         this.road.renew();
         this.#renewedAt = performance.now();
       }
@@ -79,11 +79,11 @@ export class Loop {
       Object.assign(this.#due, { road: 0, compare: 0 });
       return [...watched.problems, ...(unread ? [unread] : [])];
     });
-    if (isPassing(failure)) return Math.max(Math.min(everyMs, MINUTE_MS), retryAfterMs(failure));
+    if (isTemporary(failure)) return Math.max(Math.min(everyMs, MINUTE_MS), retryAfterMs(failure));
     return failure ? HOUR_MS : DAY_MS;
   }
 
-  /** Checks the address, and the subscription. Resolves to when to do that again, in milliseconds. */
+  /** Checks the address and the subscription. Resolves to the pause until the next time, in milliseconds. */
   async #checkRoad(): Promise<number> {
     const { everyMs, problems } = this.options;
     let address = '';
@@ -91,25 +91,24 @@ export class Loop {
       address = await this.road.findAddress();
     });
     if (notHere instanceof NoTunnel) return Math.min(everyMs, NO_TUNNEL_MS);
-    // Each time later, as a tunnel's requests are counted.
+    // Each pause is longer, because tunnels limit the requests.
     this.#notHereMs = notHere ? this.#notHereMs * 2 : NOT_HERE_MS;
     if (notHere) return Math.min(everyMs, this.#notHereMs / 2);
-    const { eventFilters = [] } = this.#watched ?? {};
-    if (eventFilters.length === 0) return everyMs;
-    const failure = await problems.attempt('the subscription', () =>
-      this.road.checkSubscription(address, eventFilters),
-    );
-    problems.set('events that RingCentral will not send', this.road.refused.join('\n'));
+    const watched = this.#watched;
+    if (!watched || watched.eventFilters.length === 0) return everyMs;
+    const failure = await problems.attempt('the subscription', async () => {
+      const refused = await this.road.checkSubscription(address, watched);
+      problems.set('events that RingCentral will not send', refused.join('\n'));
+    });
     return Math.max(everyMs, retryAfterMs(failure));
   }
 
-  /** Compares the next mailboxes. Resolves to how many voicemails were missing, and when to go on. */
   async #compare(): Promise<{ missing: number; pauseMs: number }> {
     const { everyMs, problems } = this.options;
     const all = this.#watched?.mailboxes ?? [];
     const mailboxes = all.splice(0, LISTS_PER_MINUTE);
     all.push(...mailboxes);
-    // Several share the lists that a minute has; a single one is listed as often as asked for.
+    // Several mailboxes share the lists of a minute; a single one may be listed more often.
     const isOne = all.length <= 1;
     const shareMs = isOne ? 0 : (MINUTE_MS / LISTS_PER_MINUTE) * mailboxes.length;
     const pauseMs = Math.max(Math.min(everyMs, MINUTE_MS), shareMs);

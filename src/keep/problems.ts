@@ -6,22 +6,22 @@ import { retryAfterMs } from '../ringcentral/errors.js';
 export type Problems = ReturnType<typeof problemLog>;
 
 /**
- * Says each problem once when it begins and once when it ends, by what it is about, line by line. Two kinds of one may
- * alternate: each is said once. Before everything has worked once, ends are not said.
+ * Says each problem once when it begins and once when it ends. Its lines may alternate between several kinds: each kind is
+ * said once. Ends are not said until everything has worked once.
  */
 export function problemLog(say: Say, signal: AbortSignal) {
-  /** What about → kind → the line that was said of it. */
+  /** What it is about → kind of line → the last such line. */
   const open = new Map<string, Map<string, string>>();
   let hasWorked = false;
-  /** Takes note of a problem, or that there is none. */
+  /** Begins a problem; ends it if there is no message. */
   const set = (about: string, message: string | undefined): void => {
-    // What is under way fails then.
+    // What is under way then fails, which is no problem.
     if (signal.aborted) return;
     if (message) {
       const said = new Set([...open.values()].flatMap((lines) => [...lines.values()]));
       const lines = open.get(about) ?? new Map<string, string>();
       const fresh = message.split('\n').filter((line) => {
-        // Without ids and numbers, which differ each time.
+        // Without ids and numbers: they differ each time.
         const kind = line.replace(/[\w-]*\d[\w-]*/g, '');
         const isKnown = lines.has(kind) || said.has(line);
         lines.set(kind, line);
@@ -32,7 +32,7 @@ export function problemLog(say: Say, signal: AbortSignal) {
     } else if (open.delete(about) && hasWorked)
       say(open.size === 0 ? 'Everything works again.' : `Works again: ${about}.`);
   };
-  /** Does a step. Resolves to the Failure that it ended in; what it resolves to are single things that failed. */
+  /** Does a step, which may resolve to messages of what failed in it. Resolves to the Failure, if there was one. */
   const attempt = async (about: string, step: () => Promise<string[] | void>): Promise<Failure | undefined> => {
     try {
       const failed = (await step()) ?? [];
@@ -45,12 +45,12 @@ export function problemLog(say: Say, signal: AbortSignal) {
       return error;
     }
   };
-  /** Does a step again and again, `pauseMs` after it ended, or later if RingCentral asks for that. */
+  /** Repeats a step, `pauseMs` after it ended, or later if RingCentral asks for a longer pause. */
   const repeat = async (about: string, pauseMs: number, step: () => Promise<string[] | void>): Promise<never> => {
     for (let failure: Failure | undefined; ; failure = await attempt(about, step))
       await sleep(Math.max(pauseMs, retryAfterMs(failure)), undefined, { signal });
   };
-  /** Takes note that all was tried: has it worked? */
-  const note = (): void => void (hasWorked ||= open.size === 0);
-  return { set, attempt, repeat, note };
+  /** To be called whenever everything was tried. */
+  const endRound = (): void => void (hasWorked ||= open.size === 0);
+  return { set, attempt, repeat, endRound };
 }

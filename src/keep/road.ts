@@ -6,7 +6,7 @@ import { shakeHands } from '../registration/handshake-check.js';
 import { register, removeEarlier, type Registered } from '../registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../registration/tunnels.js';
 import { refusedFilters } from '../ringcentral/event-filters.js';
-import { mailboxesOf, type Mailbox } from '../ringcentral/extensions.js';
+import { mailboxesOf, shownFilter, type Mailbox, type Watched } from '../ringcentral/extensions.js';
 import type { Session } from '../ringcentral/session.js';
 import type { Subscription } from '../ringcentral/subscriptions.js';
 import { isLive, listSubscriptions, missedSince, shownExpiry } from '../ringcentral/subscriptions.js';
@@ -21,29 +21,29 @@ export interface RoadOptions {
   addressSettings: AddressSettings;
   verificationToken: string;
   ledger: Ledger;
-  /** The Validation-Tokens that the receiver of this process recognises as ours, and takes out. */
+  /** The Validation-Tokens of handshakes that this process sends to itself: its receiver deletes each that arrives. */
   ownChecks: Set<string>;
   say: Say;
   signal: AbortSignal;
 }
 
-/** The way of a notification: the address leads here, and one subscription of it is live. */
+/** The way from RingCentral to here: the address leads to this process, and one subscription of it is live. */
 export class Road {
   /** What the last registration was for, and what it got. */
   #registered: { address: string; asked: string[]; granted: string[] } | undefined;
   /** What RingCentral will not send: a message for each. */
-  refused: string[] = [];
+  #refused: string[] = [];
 
   constructor(private readonly options: RoadOptions) {}
 
-  /** Registers at the next check, whatever it finds. */
+  /** Asks again at the next check for what RingCentral would not send. */
   renew(): void {
-    if (this.#registered) this.#registered.asked = [];
+    if (this.#registered && this.#refused.length > 0) this.#registered.asked = [];
   }
 
   /**
-   * Reads in earlier subscriptions since when voicemails of mailboxes that are new to the ledger may be missing, and writes
-   * it into the ledger: a registration may delete them after that. Throws a Failure.
+   * For mailboxes that are new to the ledger: remembers since when voicemails may be missing, by the subscriptions of
+   * earlier runs, before a registration deletes them. Throws a Failure.
    */
   async readEvidence(mailboxes: Mailbox[]): Promise<void> {
     const { session, addressSettings, ledger, say } = this.options;
@@ -53,7 +53,7 @@ export class Road {
     const now = session.now();
     const set = addressSettings.address;
     const isOurs = (at: string) => isTunnelName(at) || (set !== undefined && isSameAddress(at, set));
-    // Not those that keep created: the ledger has met their mailboxes by then.
+    // Not those that keep created: the ledger already knows their mailboxes.
     const ours = subscriptions.filter((each) => isOurs(each.address) && !ledger.isCreated(each));
     const said = new Set<string>();
     for (const { id } of fresh) {
@@ -90,16 +90,19 @@ export class Road {
   }
 
   /**
-   * Sees that a live subscription of the address brings what the last registration got, and registers otherwise: always
-   * at first, as nobody can read back with which token a subscription was made. Throws a Failure.
+   * Registers if no live subscription of the address brings what the last registration got; and always at first, because
+   * nobody can read back the verification token of a subscription. Resolves to a message for each event filter that
+   * RingCentral will send nothing for. Throws a Failure.
    */
-  async checkSubscription(address: string, eventFilters: string[]): Promise<void> {
+  async checkSubscription(address: string, watched: Watched): Promise<string[]> {
+    const { eventFilters } = watched;
     const known = this.#registered;
     const isSame = known?.address === address && eventFilters.join() === known.asked.join();
-    if (!isSame || !(await this.#isSubscribed(address, known.granted))) await this.#register(address, eventFilters);
+    if (!isSame || !(await this.#isSubscribed(address, known.granted))) await this.#register(address, watched);
+    return this.#refused;
   }
 
-  /** Whether one live subscription of the address is there, which may be that of another run. Deletes earlier ones. */
+  /** Whether a subscription of the address is live, perhaps another run's. Deletes earlier ones. Throws a Failure. */
   async #isSubscribed(address: string, granted: string[]): Promise<boolean> {
     const { session, ledger } = this.options;
     const { subscriptions } = await listSubscriptions(session);
@@ -121,7 +124,7 @@ export class Road {
     return true;
   }
 
-  async #register(address: string, eventFilters: string[]): Promise<void> {
+  async #register(address: string, { eventFilters, mailboxes }: Watched): Promise<void> {
     const { session, verificationToken, ledger, say } = this.options;
     const isFirst = !this.#registered;
     const isFormer = (each: Subscription) => ledger.isCreated(each);
@@ -130,7 +133,9 @@ export class Road {
     const { subscription, refused, left, warnings } = await register(session, wanted, say);
     const granted = eventFilters.filter((filter) => !refused.some((each) => each.filter === filter));
     this.#registered = { address, asked: eventFilters, granted };
-    this.refused = refused.map(({ filter, reason }) => `RingCentral will send nothing for ${filter}: ${reason}`);
+    this.#refused = refused.map(
+      ({ filter, reason }) => `RingCentral will send nothing for ${shownFilter(filter, mailboxes)}: ${reason}`,
+    );
     say(`Subscribed${isFirst ? '' : ' again'}: ${address}, until ${shownExpiry(subscription, session.now())}`);
     if (isFirst) {
       for (const warning of warnings) say(warning, 'warning');
@@ -139,15 +144,15 @@ export class Road {
     this.#remember([subscription, ...left.keys()], left, subscription.id);
   }
 
-  /** Remembers which of the subscriptions that are there keep created. Throws a Failure if earlier ones could not be deleted. */
-  #remember(there: Subscription[], left: Registered['left'], newId?: string): void {
+  /** Remembers which subscriptions keep created. Throws a Failure if earlier ones could not be deleted. */
+  #remember(existing: Subscription[], left: Registered['left'], newId?: string): void {
     const { ledger } = this.options;
-    ledger.subscribed(there.filter((each) => each.id === newId || ledger.isCreated(each)).map(({ id }) => id));
+    ledger.subscribed(existing.filter((each) => each.id === newId || ledger.isCreated(each)).map(({ id }) => id));
     if (left.size > 0) throw new Failure([...left.values()].join('\n'));
   }
 }
 
-/** Whether a subscription ends within a month, or within the second half of a life that is shorter. */
+/** Whether a subscription ends within a month, or is past half of a shorter life. */
 function isEnding({ creationTime, expirationTime }: Subscription, now: number): boolean {
   const [from, to] = [Date.parse(creationTime), Date.parse(expirationTime ?? '')];
   return to - now < Math.min(MONTH_MS, (to - from) / 2 || MONTH_MS);

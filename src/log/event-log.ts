@@ -18,14 +18,14 @@ export interface WebhookEvent {
   text?: string | undefined;
 }
 
-/** An event that is not in the log, or not known to be. The message says why. */
+/** An event could not be written, or not in time. The message says why. */
 export class NotLogged extends Error {}
 
 /**
- * Logs an event, unless one with its key was logged, or is being written: then it waits for that line.
+ * Logs an event. If one with the same key was logged or is being written, it waits for that line instead.
  *
- * Resolves once the operating system has the line. Rejects with NotLogged if it could not be written, or not in time;
- * then it may still be written later, and counts as logged from there on.
+ * Resolves once the operating system has the line. Rejects with NotLogged if the line could not be written, or not in
+ * time; a late line still counts as logged.
  */
 export type LogEvent = (event: WebhookEvent) => Promise<'logged' | 'repeated'>;
 
@@ -33,11 +33,11 @@ interface EventLogOptions {
   write: WriteLine;
   /** How an event looks. */
   show: (event: WebhookEvent) => string;
-  /** What an event is known by; undefined if nothing. Default: its uuid. */
+  /** What identifies an event; undefined if nothing does. Default: its uuid. */
   keyOf?: (event: WebhookEvent) => string | undefined;
   /** The keys that an earlier run logged, oldest first. */
   known?: Iterable<string>;
-  /** Told of each event once its line is out. */
+  /** Called once the line of an event is written. */
   onLogged?: (event: WebhookEvent) => void;
 }
 
@@ -46,12 +46,12 @@ export function voicemailId({ event, body }: WebhookEvent): string | undefined {
   return event.endsWith('/voicemail') ? textOrNumberOf(fieldsOf(body)['id']) : undefined;
 }
 
-/** Logs each event once. `has` says whether one with a key is logged, or being written. */
+/** Logs each event once. `has` says whether a key is logged or being written. */
 export function eventLog(options: EventLogOptions): { log: LogEvent; has: (key: string) => boolean } {
   const { write, show, keyOf = ({ uuid }) => uuid, known = [], onLogged } = options;
   const earlier = Promise.resolve();
   const lines = new Map<string, Promise<void>>(Array.from(known, (key) => [key, earlier]));
-  // One iterator for good: a new one for each event would step over all that was deleted so far.
+  // One iterator for all events: a new one would step over all keys that were deleted.
   const oldest = lines.keys();
   const start = (event: WebhookEvent, key: string | undefined) => {
     const line = onLogged ? write(show(event)).then(() => onLogged(event)) : write(show(event));
@@ -73,7 +73,7 @@ export function eventLog(options: EventLogOptions): { log: LogEvent; has: (key: 
 
 function inTime(line: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new NotLogged(`stdout has taken nothing for ${WRITE_TIMEOUT_MS} ms`));
+    const late = () => reject(new NotLogged(`stdout did not take it within ${WRITE_TIMEOUT_MS} ms`));
     const timeout = setTimeout(late, WRITE_TIMEOUT_MS);
     line
       .then(resolve, (error: unknown) => reject(new NotLogged(errorOf(error).message)))

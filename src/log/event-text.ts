@@ -4,15 +4,15 @@ import { localTime, safeText } from '../show.js';
 import type { WebhookEvent } from './event-log.js';
 import { shownOrigin, summary } from './voicemail.js';
 
-/** What is longer with indentation stays as it came: 8 KB nested 4,000 deep would become 16 MB. */
+/** JSON that would get longer is not indented: 8 KB nested 4,000 deep would become 16 MB. */
 const MAX_INDENTED = 1024 * 1024;
 
-/** An event as stdout shows it: its JSON in one line, or for a person its summary and text, under the payload if `pretty`. */
+/** An event as stdout shows it: its JSON in one line, or its summary and text, below the payload if `pretty`. */
 export function eventText(event: WebhookEvent, format: LogFormat): string {
   if (format === 'json') return oneLine(event.json);
   const shown = [styleText('bold', summary(event), { stream: process.stdout })];
   if (event.text !== undefined) shown.push(wrap(event.text));
-  if (format === 'pretty') shown.unshift(styleText('dim', laidOut(event.json), { stream: process.stdout }));
+  if (format === 'pretty') shown.unshift(styleText('dim', indented(event.json), { stream: process.stdout }));
   return shown.join('\n');
 }
 
@@ -20,11 +20,10 @@ function oneLine(json: string): string {
   return safeText(json.replace(/[\t\n\r]+/g, ' '));
 }
 
-/** JSON laid out with two spaces a level; in one line if it would get too long. */
-function laidOut(json: string): string {
+function indented(json: string): string {
   let depth = 0;
   let length = json.length;
-  // Strings are stepped over: brackets in them say nothing.
+  // Brackets in strings do not count.
   for (const [token] of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g)) {
     if (token === '[' || token === '{') depth++;
     else if (token === ']' || token === '}') depth--;
@@ -36,14 +35,13 @@ function laidOut(json: string): string {
 
 type Later = { transcript: string } | { recording: string };
 
-/** What came of a voicemail after it was logged, as stdout shows it: for a person, or in one line of JSON. */
+/** A transcript or a recording that came after its voicemail was logged, as stdout shows it. */
 export function laterText(event: WebhookEvent, more: Later, format: LogFormat): string {
   if (format === 'json') return oneLine(JSON.stringify({ event: event.event, ...more, body: event.body }));
   if ('recording' in more) return `    ${safeText(more.recording)}`;
   return `${localTime().time}  Transcript of ${shownOrigin(event)}:\n${wrap(more.transcript)}`;
 }
 
-/** Text in lines that fit under a summary. */
 function wrap(text: string): string {
   const words = text.trim().replace(/\s+/g, ' ');
   const lines = words.match(/.{1,76}(?= |$)|[^ ]{76}/gu) ?? [];

@@ -6,14 +6,14 @@ import type { WebhookEvent } from './event-log.js';
 const MAX_LENGTH = 100;
 
 /**
- * An event in one line for a person: local time, who called whom, how long, and how it stands. What is not as documented is
- * left out; callers choose the text in the rest: it is safe for a terminal.
+ * An event in one line: local time, who called whom, how long, and its status. Fields that are not as documented are left
+ * out. The text in the others is escaped: callers choose it.
  */
 export function summary({ event, timestamp, body }: WebhookEvent): string {
   const message = fieldsOf(body);
   const time = shownArrival(message['creationTime'], timestamp);
   if (/\/subscription\/~\?/.test(event))
-    return `${time}  Subscription reminder: RingCentral will end it soon. Run \`npm run register\`.`;
+    return `${time}  Subscription reminder: it ends soon. Run \`npm run register\`.`;
   const isVoicemail = /^voicemail$/i.test(textOf(message['type']) ?? '') || event.endsWith('/voicemail');
   if (!isVoicemail) return `${time}  ${safeText(event)}`;
   const route = [`Voicemail from ${caller(message['from'])}`, itemsOf(message['to']).map(party).join('; ')];
@@ -59,7 +59,7 @@ function duration(attachments: unknown): string | undefined {
   return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
 }
 
-/** "transcription in progress" for InProgress; nothing if there will be none. */
+/** "transcription in progress" for InProgress; undefined if there will be none. */
 function transcription(status = 'Unknown'): string | undefined {
   if (status === 'NotAvailable' || status === 'Unknown') return undefined;
   // As RingCentral's own client shows it.
@@ -67,7 +67,6 @@ function transcription(status = 'Unknown'): string | undefined {
   return `transcription ${shown.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()}`;
 }
 
-/** When it came, by the first of these that is a time; now if none is. */
 function shownArrival(creationTime: unknown, timestamp: unknown): string {
   const given = Date.parse(textOf(creationTime) ?? textOf(timestamp) ?? '');
   return shownTime(Number.isNaN(given) ? new Date() : new Date(given));

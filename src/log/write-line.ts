@@ -1,7 +1,7 @@
 import { fstatSync, openSync, closeSync, readSync, writeSync } from 'node:fs';
 import { errorOf, Failure } from '../errors.js';
 
-/** What may wait for a slow reader, in characters: beyond it lines are refused, so memory stays bounded. */
+/** How much may wait for a slow reader, in characters: more lines are refused, so memory stays bounded. */
 const MAX_WAITING = 4 * 1024 * 1024;
 /** What a waiting line costs besides its text, in characters. */
 const LINE_OVERHEAD = 500;
@@ -18,7 +18,7 @@ interface Line {
 
 type Stream = NodeJS.WriteStream & { fd: number };
 
-/** What lines are written to: resolves to how many bytes of them are out, and why not all. */
+/** Writes text. Resolves to how many bytes were written, and why not all. */
 type Sink = (text: string) => Promise<{ written: number; error?: Error }>;
 
 /**
@@ -53,7 +53,7 @@ export function lineWriter(stream: Stream): WriteLine {
     });
 }
 
-/** The writers of stdout and stderr: one for both if they lead to the same file or pipe, or they would tear each other's lines. */
+/** The writers of stdout and stderr: one for both if they are the same file or pipe, or two would tear each other's lines. */
 export function outputWriters(): { writeOut: WriteLine; writeErr: WriteLine } {
   const [out, err] = [fstatSync(1, { bigint: true }), fstatSync(2, { bigint: true })];
   const writeOut = lineWriter(process.stdout);
@@ -63,12 +63,12 @@ export function outputWriters(): { writeOut: WriteLine; writeErr: WriteLine } {
   return { writeOut, writeErr: isOne ? writeOut : lineWriter(process.stderr) };
 }
 
-/** Whether a process manager put its own write() in place of the stream's: pm2's cluster mode, whose log files it leads to. */
+/** Whether a process manager replaced the stream's write(): pm2's cluster mode writes to its own log files. */
 function isReplaced(stream: Stream): boolean {
   return Object.hasOwn(stream, 'write');
 }
 
-/** Also a device that is no terminal. */
+/** Also true for a device that is no terminal. */
 function isFile({ fd, isTTY }: Stream): boolean {
   const stat = fstatSync(fd);
   return stat.isFile() || (stat.isCharacterDevice() && !isTTY);
@@ -84,7 +84,7 @@ function streamSink(stream: Stream): Sink {
     });
 }
 
-/** Writes to a file itself: a stream takes a part of a line, on a full disk, for the whole. */
+/** Without the stream: on a full disk, it reports a part of a line as the whole. */
 function fileSink(fd: number): Sink {
   let isMidLine = endsMidLine(fd);
   return async (text) => {
@@ -108,7 +108,7 @@ function endsMidLine(fd: number): boolean {
   const { size } = fstatSync(fd);
   if (size === 0) return false;
   try {
-    // What is opened to append cannot be read. Linux opens it anew here; elsewhere this fails.
+    // A file opened to append cannot be read. Linux opens it anew here; elsewhere this fails.
     const copy = openSync(`/dev/fd/${fd}`, 'r');
     try {
       const last = Buffer.alloc(1);

@@ -12,9 +12,9 @@ import { Refusal } from './notification.js';
 import { webhook, type WebhookOptions } from './webhook.js';
 
 const MAX_BODY_BYTES = 100 * 1024;
-const BODY_TOO_LARGE = 'The body is over 100 KiB, the most that is read';
+const BODY_TOO_LARGE = 'The body is over the limit of 100 KiB';
 
-/** What some of body-parser's errors mean to the sender: its own words do not say what is expected. */
+/** For errors of body-parser whose own words do not say what is expected. */
 const BODY_ERRORS: Record<string, string> = {
   'entity.too.large': BODY_TOO_LARGE,
   'encoding.unsupported': 'Content-Encoding must be gzip, deflate or br, or be left out',
@@ -25,7 +25,7 @@ export function createApp(options: WebhookOptions): RequestListener {
   const app = express();
   app.disable('x-powered-by').disable('etag');
   app.use(accessLog(options.say));
-  // What stands before the route is on the answers to RingCentral, which have to be small: a proxy adds its own.
+  // Headers set before the route reach RingCentral, and its limit is 1024 bytes: a proxy adds its own.
   app.use(helmet.xContentTypeOptions());
   // Fixed lists: cors would otherwise send back whatever headers a preflight asks for, of any length.
   app.use(cors({ methods: 'POST', allowedHeaders: 'Content-Type,Validation-Token,Verification-Token' }));
@@ -48,23 +48,23 @@ export function createApp(options: WebhookOptions): RequestListener {
   };
 }
 
-/** Reduces a target such as `http://host/webhook` to its path: Express answers those it cannot parse by itself, in HTML. */
+/** Reduces a target such as `http://host/webhook` to its path: Express answers in HTML if it cannot parse one. */
 function keepToPath(req: IncomingMessage): void {
   const target = req.url ?? '';
   if (target.startsWith('/')) return;
-  // What Express keeps for the log.
+  // Express keeps it, and the access log shows it.
   Object.assign(req, { originalUrl: target });
   const { pathname = '/', search = '' } = URL.canParse(target) ? new URL(target) : {};
   req.url = pathname.startsWith('/') ? pathname + search : '/';
 }
 
-/** Answers at once, by the Content-Length: body-parser reads all of the body first. */
+/** Refuses by the Content-Length, at once: body-parser reads the whole body first. */
 const refuseLargeBody: RequestHandler = (req, _res, next) => {
   if (Number(req.get('content-length')) > MAX_BODY_BYTES) throw new Refusal(413, BODY_TOO_LARGE);
   next();
 };
 
-// Cut one by one: the status and the reason stand behind what a stranger can make long, and morgan's escaping doubles.
+// Cut one by one: strangers can make them long, and the status comes between. morgan's own escaping doubles.
 morgan.token<Request>('target', ({ originalUrl }) => cutText(safeText(originalUrl), 200));
 morgan.token<Request>('agent', (req) => cutText(safeText(req.get('user-agent') ?? '-'), 100));
 /** morgan keeps all defined tokens as its own properties, which its types leave out (its README, "morgan.compile(format)"). */
@@ -72,8 +72,8 @@ const TOKENS = morgan as unknown as morgan.TokenIndexer<Request, Response>;
 const formatLine = morgan.compile<Request, Response>(':method :target :status ":agent"');
 
 /**
- * Says one line for each request once it is answered or given up, and for a refused one from where it came and why.
- * morgan's own middleware adds properties to each request, which makes everything after it slower.
+ * Says one line for each request once it is answered or cut off; for a refused one also who sent it, and why.
+ * morgan's own middleware adds properties to each request, which slows down everything after it.
  */
 function accessLog(say: Say): RequestHandler {
   return (req, res, next) => {
@@ -92,7 +92,7 @@ function accessLog(say: Say): RequestHandler {
   };
 }
 
-/** Answers an error: as it says if it is expected, otherwise with 500, and the details on stderr alone. */
+/** Answers an expected error with its message, any other with 500 and the details on stderr only. */
 function refuse(say: Say): ErrorRequestHandler {
   return (error: { status?: number; type?: string; message?: string }, _req, res, _next) => {
     const { status = 500, type = '' } = error;
@@ -103,7 +103,7 @@ function refuse(say: Say): ErrorRequestHandler {
     }
     res.removeHeader('Validation-Token');
     res.locals['reason'] = message;
-    // With the headers, no answer may reach 1024 bytes.
+    // An answer must stay under 1024 bytes, headers included.
     res.status(status).json({ error: cutText(safeText(message), 200) });
   };
 }

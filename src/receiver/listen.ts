@@ -9,7 +9,7 @@ import type { WebhookOptions } from './webhook.js';
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a connection is kept between requests: longer than load balancers keep theirs (60 s). */
 const KEEP_ALIVE_MS = 65_000;
-/** After stop(): how long connections between requests, and then all others, are kept, in milliseconds. */
+/** How long stop() leaves idle connections, and then all others, open, in milliseconds. */
 const IDLE_GRACE_MS = 1000;
 const STOP_MS = 4000;
 
@@ -38,7 +38,7 @@ export async function startReceiver({ port, host, ...options }: ReceiverOptions)
     if (isStopping) res.setHeader('Connection', 'close');
     app(req, res);
   });
-  // Node.js would answer an Expect header that it does not know by itself.
+  // Otherwise Node.js itself answers an Expect header that it does not know.
   server.on('checkExpectation', app);
   try {
     await once(server.listen(port, host), 'listening');
@@ -50,8 +50,8 @@ export async function startReceiver({ port, host, ...options }: ReceiverOptions)
   const name = host?.includes(':') ? `[${host}]` : (host ?? 'localhost');
   const stop = async () => {
     isStopping = true;
-    // close() of an HTTP server also destroys each connection between two requests, under load with one on its way.
-    // Those here get an answer with "Connection: close", and only what then still sits idle is closed.
+    // The HTTP server's close() also destroys idle connections, even if a request is on its way.
+    // Here, each next answer has "Connection: close", and only connections that stay idle are closed.
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
     const timers = [
       setTimeout(() => server.closeIdleConnections(), IDLE_GRACE_MS),
@@ -64,7 +64,7 @@ export async function startReceiver({ port, host, ...options }: ReceiverOptions)
 
 /**
  * Closes a connection whose next request comes before the last one was answered: Node.js would work through thousands of
- * those before it turns to any other connection. RingCentral and proxies send one at a time.
+ * them before it serves any other connection. RingCentral and proxies send one at a time.
  */
 function oneAtATime(app: RequestListener): RequestListener {
   const answers = new WeakMap<Socket, ServerResponse>();
@@ -88,7 +88,7 @@ function whyNotListening(error: unknown, port: number, host: string | undefined)
       return `PORT ${port} needs root: set PORT to 1024 or above.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `HOST ${host} is not an address of this machine: leave HOST out to listen on all of them.`;
+      return `HOST ${host} is not an address of this machine: leave HOST out to listen on all addresses.`;
     default:
       return `Cannot listen on HOST ${host ?? '(all)'}, PORT ${port}: ${errorOf(error).message}`;
   }

@@ -2,7 +2,7 @@ import { isJson } from '../contract.js';
 import type { WebhookEvent } from '../log/event-log.js';
 import { fieldsOf, textOf } from '../unknown.js';
 
-/** A uuid has 36 characters. Ignore longer ones: they only cost memory. */
+/** A uuid has 36 characters. Much longer ones are ignored: they only cost memory. */
 const MAX_UUID_LENGTH = 200;
 
 /** A request that is not served: the status of the answer and the sentence in it. */
@@ -34,7 +34,7 @@ export function readNotification(content: Buffer, contentType = ''): WebhookEven
   if (typeof event !== 'string') return undefined;
   const identity = textOf(given) ?? '';
   const uuid = identity !== '' && identity.length <= MAX_UUID_LENGTH ? identity : undefined;
-  // By the API description, the text of a voicemail ("VoicemailMessageEventBody").
+  // The text of a voicemail may come as its subject (API reference, "VoicemailMessageEventBody").
   const text = event.endsWith('/voicemail') ? textOf(fieldsOf(body)['subject']) : undefined;
   return { json, event, uuid, timestamp, body, text };
 }

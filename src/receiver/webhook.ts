@@ -11,10 +11,10 @@ const ADVICE_EVERY_MS = 60_000;
 
 export interface WebhookOptions {
   log: LogEvent;
-  /** What RingCentral must send with each notification; undefined takes all. */
+  /** What RingCentral must send with each notification; undefined accepts all. */
   verificationToken: string | undefined;
   say: Say;
-  /** The Validation-Tokens of handshakes that this program itself has under way: what is recognised is taken out. */
+  /** The Validation-Tokens of handshakes that this process sends to itself: each is deleted when it arrives. */
   ownChecks?: Set<string>;
 }
 
@@ -70,7 +70,7 @@ export function webhook({ log, verificationToken, say, ownChecks }: WebhookOptio
   }
 }
 
-/** Says of a request whether the token in it is the expected one. It may come in either header, by the guide of 2023-12. */
+/** The verification token may come in either header, by the guide of 2023-12. */
 function originCheck(verificationToken: string | undefined): (req: Request) => 'proven' | 'unknown' | 'wrong' {
   if (verificationToken === undefined) return () => 'proven';
   const expected = Buffer.from(verificationToken);
@@ -81,13 +81,12 @@ function originCheck(verificationToken: string | undefined): (req: Request) => '
   };
 }
 
-/** Says what to do about refused notifications: with the first one, and then at most once a minute. */
+/** Says what to do about refused notifications: at the first, and then at most once a minute. */
 function refusalAdvice(say: Say): () => void {
   let refused = 0;
   let next = 0;
   return () => {
     refused++;
-    // Not by the clock, which can be put back.
     if (performance.now() < next) return;
     next = performance.now() + ADVICE_EVERY_MS;
     const what = refused === 1 ? 'a notification' : `${refused} notifications`;
@@ -100,7 +99,7 @@ function refusalAdvice(say: Say): () => void {
   };
 }
 
-/** Compares in constant time: how long it takes tells nothing of the token but its length. */
+/** In constant time: how long it takes reveals nothing of the token but its length. */
 function matches(given: string | undefined, expected: Buffer): boolean {
   const bytes = Buffer.from(given ?? '');
   return bytes.length === expected.length && timingSafeEqual(bytes, expected);

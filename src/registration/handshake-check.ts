@@ -5,9 +5,9 @@ import { Failure } from '../errors.js';
 import { safeText, withoutPassword } from '../show.js';
 
 /**
- * Tries an address before RingCentral does: whether it answers by RingCentral's rules, and knows our verification token.
- * Resolves to what to say about it; `warning` if it takes any other token, too. Throws a Failure that names the rule that
- * the answer breaks, and what to do.
+ * Tries an address before RingCentral does: whether it answers by RingCentral's rules, and expects the verification token.
+ * Resolves to what to say about it, with a warning if it accepts other tokens, too. Throws a Failure that names the rule
+ * that the answer breaks, and what to do.
  */
 export async function checkAddress(
   address: string,
@@ -19,7 +19,7 @@ export async function checkAddress(
     const result = `answers in ${Math.round(performance.now() - start)} ms`;
     await shakeHands(address, { verificationToken });
     const refusal = await shakeHands(address, { verificationToken: randomUUID() }).catch((error: unknown) => error);
-    if (refusal instanceof WrongToken) return { result: `${result} and knows our token` };
+    if (refusal instanceof WrongToken) return { result: `${result} and expects the right verification token` };
     if (refusal !== undefined) throw refusal;
     const warning = `The receiver at ${address} takes notifications from anyone: stop it, and start it in this folder, with this .env.`;
     return { result, warning };
@@ -39,9 +39,9 @@ class WrongToken extends Failure {}
 class Unreachable extends Failure {}
 
 interface Handshake {
-  /** Asks whether the receiver expects this one. */
+  /** If given, checks whether the receiver expects it. */
   verificationToken?: string;
-  /** The Validation-Token: a receiver in this process knows its own question by it. */
+  /** The Validation-Token: a receiver in this process recognises its own handshake by it. */
   nonce?: string;
   signal?: AbortSignal;
 }
@@ -67,27 +67,26 @@ export async function shakeHands(
       `${address} expects another verification token. Restart the receiver: it was started with another ` +
         'RINGCENTRAL_CLIENT_SECRET or WEBHOOK_VERIFICATION_TOKEN.',
     );
-  // ngrok: any 404 of its own. Cloudflare: 530 with "error code: 1033" is its tunnel without a connector.
+  // ngrok answers 404 itself; Cloudflare answers 530 with "error code: 1033".
   const isTunnelGone = ngrokError ? answer.status === 404 : answer.status === 530 && /\b1033\b/.test(body.toString());
   const broken = isTunnelGone
-    ? 'is the address of a tunnel that is gone: start the tunnel again; its address may be another one then.'
+    ? 'belongs to a tunnel that is gone: start the tunnel again. Its address may have changed.'
     : (whyRefused(answer) ?? whyWrong(answer, nonce, body.byteLength));
   const seeToo = ngrokError ? ` ngrok says why: https://ngrok.com/docs/errors/${ngrokError.toLowerCase()}` : '';
   if (broken) throw new Failure(`${address} ${broken}${seeToo}`);
 }
 
-/** What is wrong with the status of an answer; undefined if it is 200. */
 function whyRefused({ status, headers }: Response): string | undefined {
   if (status === 200) return undefined;
-  // Cloudflare's own: 520 to 527, if it does not get through to the server; 530, if it does not find it.
+  // Cloudflare answers 520 to 527 if it cannot reach the server, and 530 if it cannot find it.
   if ((status >= 502 && status <= 504) || (status >= 520 && status <= 527) || status === 530)
     return `answers ${status}, nothing listens behind it: is ${RECEIVER} running, and does the tunnel or proxy lead to its port?`;
   if (status === 401)
-    return 'asks for a login (401). That is not the receiver but something in front of it: let POST /webhook through without one.';
+    return 'asks for a login (401), and the receiver never does: let POST /webhook through whatever is in front of it.';
   if (status === 404) return 'answers the handshake with 404, not 200: does it lead to POST /webhook of the receiver?';
   if (status >= 300 && status < 400) {
     const location = safeText(withoutPassword(headers.get('location') ?? 'an unknown place'));
-    return `redirects to ${location} (${status}), and RingCentral follows no redirects: register the address that it leads to.`;
+    return `redirects to ${location} (${status}), and RingCentral follows no redirects: register the new address.`;
   }
   return `answers the handshake with ${status}, not 200: something in front of the receiver answered, or another program.`;
 }
@@ -104,7 +103,7 @@ function whyWrong({ headers }: Response, token: string, bodyBytes: number): stri
   if (bytes < MAX_ANSWER_BYTES) return undefined;
   return (
     `answers with ${bytes} bytes, headers included, and RingCentral takes fewer than ${MAX_ANSWER_BYTES}: ` +
-    'have the proxy in front of it add fewer headers.'
+    'make the proxy in front of the receiver add fewer headers.'
   );
 }
 
@@ -125,7 +124,7 @@ function noAnswer(address: string, { code, message, withProxyHint: why }: NoAnsw
     );
   const causes = new Map([
     ['ECONNREFUSED', `, nothing listens there: is ${RECEIVER} running?`],
-    ['ENOTFOUND', ', its name is not known: is the tunnel up?'],
+    ['ENOTFOUND', ', its name is unknown: is the tunnel running?'],
   ]);
   return new Unreachable(
     `${address} cannot be reached (${why})${causes.get(code) ?? `: are ${RECEIVER} and the tunnel running?`}`,

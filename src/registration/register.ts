@@ -18,32 +18,30 @@ import { isSameAddress, isTunnelName } from './tunnels.js';
 const YEAR_MS = 365.25 * 86_400_000;
 
 export interface Wanted extends NewSubscription {
-  /** What if RingCentral will not deliver some of the events: 'all' fails, 'some' subscribes to the rest. */
+  /** If RingCentral refuses some of the event filters: 'all' fails, 'some' subscribes to the others. */
   need: 'all' | 'some';
-  /** Whether a subscription of another address is an earlier one of this receiver, too. */
+  /** Whether a subscription of another address is an earlier one of this receiver. */
   isFormer?: (subscription: Subscription) => boolean;
 }
 
-/** A new subscription, and its event filters that bring nothing. */
+/** A new subscription, and the event filters that RingCentral refused. */
 type Created = { subscription: Subscription; refused: Refused[] };
 
-/** What a registration did, and what it could not. */
+/** What a registration did, and what it could not do. */
 export interface Registered extends Created {
-  /** How many earlier subscriptions are gone. */
+  /** How many earlier subscriptions were deleted. */
   replaced: number;
-  /** The earlier ones that are not, each with the reason. */
+  /** Earlier subscriptions that could not be deleted, each with the reason. */
   left: Map<Subscription, string>;
-  /** The earlier ones, and those of other tunnels, that RingCentral had ended. */
+  /** Earlier subscriptions, and those of other tunnels, that RingCentral had ended. */
   ended: Subscription[];
-  /** What to mind, although it worked. */
   warnings: string[];
 }
 
 /**
- * Subscribes the receiver at an address that was checked, in the place of its earlier subscriptions. An earlier one is
- * deleted only once the new one is live.
+ * Subscribes a checked address, in place of its earlier subscriptions: they are deleted once the new one is live.
  *
- * Throws a Failure only if nothing was changed, or if an earlier one had to make room and the new one was refused then.
+ * Throws a Failure only if nothing was changed, or if one was deleted to make room and the new one was refused then.
  */
 export async function register(session: Session, wanted: Wanted, say: Say): Promise<Registered> {
   const isOurs = (each: Subscription) =>
@@ -51,10 +49,10 @@ export async function register(session: Session, wanted: Wanted, say: Say): Prom
   const before = (await listSubscriptions(session)).subscriptions;
   const now = session.now();
   const earlier = before.filter(isOurs);
-  const strays = before.filter((each) => !isOurs(each) && isTunnelName(each.address));
-  const ended = [...earlier, ...strays].filter((each) => !isLive(each, now));
-  const { madeRoom, ...created } = await createWithRoom(session, wanted, earlier, say);
-  const warnings = warningsOf(created.subscription, strays.length, session.now());
+  const ofOtherTunnels = before.filter((each) => !isOurs(each) && isTunnelName(each.address));
+  const ended = [...earlier, ...ofOtherTunnels].filter((each) => !isLive(each, now));
+  const { madeRoom, ...created } = await createAndMakeRoom(session, wanted, earlier, say);
+  const warnings = warningsOf(created.subscription, ofOtherTunnels.length, session.now());
   const known = new Set(earlier.map(({ id }) => id));
   const { removed, left } = await listSubscriptions(session).then(
     ({ subscriptions }) => removeEarlier(session, subscriptions, created.subscription, isOurs, known),
@@ -64,8 +62,8 @@ export async function register(session: Session, wanted: Wanted, say: Say): Prom
 }
 
 /**
- * Deletes the earlier ones of a subscription: those `known` to be, ours of other addresses, and any that is older, or the
- * same age and first by id, so that two runs at the same moment leave one. Each is tried, whatever happens to the others.
+ * Deletes what `current` replaces: the `known` ones, and of ours those of other addresses and older ones. Of equally old
+ * ones the last by id stays, so that two runs at the same moment leave one. Each is tried, even if another one fails.
  */
 export async function removeEarlier(
   session: Session,
@@ -91,8 +89,7 @@ export async function removeEarlier(
   return { removed, left };
 }
 
-/** Creates the new subscription, in the place of an earlier one if there is no room for both. */
-async function createWithRoom(
+async function createAndMakeRoom(
   session: Session,
   wanted: Wanted,
   earlier: Subscription[],
@@ -118,13 +115,13 @@ async function createWithRoom(
     );
     const what = count === 0 ? 'No live subscription' : plural(count, 'live subscription');
     throw new Failure(
-      `${messageOf(error)}\n${what} of this address ${count > 1 ? 'are' : 'is'} left now: mend that, and run \`npm run register\` again.`,
+      `${messageOf(error)}\n${what} of this address ${count > 1 ? 'are' : 'is'} left now: solve this, and run \`npm run register\` again.`,
       { cause: error },
     );
   }
 }
 
-/** Creates a subscription. Throws a Failure if it will not bring what it has to, and deletes it again. */
+/** Creates a subscription. If it does not bring what is needed, deletes it again and throws a Failure. */
 async function createLive(session: Session, { need, ...wanted }: Wanted, say: Say): Promise<Created> {
   const refused: Refused[] = [];
   for (;;) {
@@ -133,7 +130,7 @@ async function createLive(session: Session, { need, ...wanted }: Wanted, say: Sa
     try {
       subscription = await createSubscription(session, { ...wanted, eventFilters }, say);
     } catch (error) {
-      const named = need === 'some' ? eventFilters.filter((filter) => isNamed(filter, error)) : [];
+      const named = need === 'some' ? eventFilters.filter((filter) => namesFilter(error, filter)) : [];
       if (named.length === 0 || named.length === eventFilters.length) throw error;
       refused.push(...named.map((filter) => ({ filter, reason: messageOf(error) })));
       continue;
@@ -147,21 +144,20 @@ async function createLive(session: Session, { need, ...wanted }: Wanted, say: Sa
   }
 }
 
-/** Whether a refusal names an event filter, or the extension in it. */
-function isNamed(filter: string, error: unknown): boolean {
+function namesFilter(error: unknown, filter: string): boolean {
   if (!(error instanceof RingCentralError) || error.status === 429) return false;
   const id = /^\d+$/.exec(voicemailExtension(filter) ?? '')?.[0];
   return error.message.includes(filter) || (id !== undefined && new RegExp(`\\b${id}\\b`).test(error.message));
 }
 
-function warningsOf({ expirationTime }: Subscription, strays: number, now: number): string[] {
+function warningsOf({ expirationTime }: Subscription, ofOtherTunnels: number, now: number): string[] {
   const warnings: string[] = [];
-  // NaN, if it does not say, is not enough either.
+  // NaN, if RingCentral does not say, is not enough either.
   if (!(Date.parse(expirationTime ?? '') - now > 2 * YEAR_MS))
     warnings.push('RingCentral granted less than two years: run `npm run register` again before it expires.');
-  if (strays > 0)
+  if (ofOtherTunnels > 0)
     warnings.push(
-      `${plural(strays, 'more subscription')} ${strays === 1 ? 'leads' : 'lead'} to another tunnel, perhaps long gone.\n` +
+      `${plural(ofOtherTunnels, 'more subscription')} ${ofOtherTunnels === 1 ? 'leads' : 'lead'} to another tunnel, perhaps long gone.\n` +
         'See all: npm run register -- --list. Delete: npm run register -- --delete ID...',
     );
   return warnings;

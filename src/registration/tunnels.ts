@@ -4,12 +4,12 @@ import { Failure } from '../errors.js';
 import { safeText } from '../show.js';
 import { fieldsOf, textOf, textOrNumberOf } from '../unknown.js';
 
-/** No tunnel leads to the receiver's port, yet. */
+/** No tunnel leads to the receiver's port. */
 export class NoTunnel extends Failure {}
 
 /**
- * The delivery address: the one that is set, or else that of the tunnel that leads to the receiver's port; `found` says
- * which. Throws a Failure that says what to start or to set: NoTunnel if there is none.
+ * The delivery address: the one in the settings, or else that of the tunnel to the receiver's port, which `found` shows.
+ * Throws a Failure that says what to start or to set: NoTunnel if there is none.
  */
 export async function findAddress(
   settings: AddressSettings,
@@ -69,7 +69,7 @@ function shownTunnel({ program, url, port }: Tunnel & { program: string }): stri
   return `${program} ${safeText(url) || '(public name unknown)'} → port ${port}${note}`;
 }
 
-/** Gets a path of a program's API. Resolves to the fields of what it answers: none if that is no JSON. */
+/** Gets a path of a program's API. Resolves to the fields of the answer; none if it is not JSON. */
 type Get = (path: string) => Promise<Record<string, unknown>>;
 
 /** Asks each URL, all at the same time. `read` resolves to undefined if another program answers. */
@@ -97,7 +97,7 @@ function ask(
       if (!(error instanceof NoAnswer)) throw error;
       why = `nothing answers there (${error.message})`;
     }
-    // At the usual ports there may be anything, or nothing: only what the setting names has to be there.
+    // At the usual ports anything may answer, or nothing: only a URL that was set has to be right.
     return { tunnels: [], problem: apiUrls.length === 1 ? `${setting} is ${apiUrl}, and ${why}` : undefined };
   });
 }
@@ -105,14 +105,14 @@ function ask(
 /** The public tunnels of an ngrok agent (ngrok documentation, "Agent API"); undefined if it is another program. */
 async function ngrokTunnels(get: Get): Promise<Tunnel[] | undefined> {
   const { tunnels } = await get('/api/tunnels');
-  // That is deprecated in favour of the endpoints.
+  // The list of tunnels is deprecated in favour of the endpoints.
   const list = Array.isArray(tunnels) ? tunnels : (await get('/api/endpoints'))['endpoints'];
   if (!Array.isArray(list)) return undefined;
   const all = list.map(fieldsOf).map((each) => ({
     url: textOf(each['public_url']) ?? textOf(each['url']) ?? '',
     port: portOf(textOrNumberOf(fieldsOf(each['config'])['addr']) ?? textOf(fieldsOf(each['upstream'])['url']) ?? ''),
   }));
-  // Those to `*.internal` are not public.
+  // `*.internal` names are not public.
   return all.filter(({ url }) => url !== '' && !(URL.canParse(url) && new URL(url).hostname.endsWith('.internal')));
 }
 
@@ -125,7 +125,7 @@ async function cloudflaredTunnels(get: Get): Promise<Tunnel[] | undefined> {
     // Others are `http_status:404`, `ssh://…`.
     const service = textOf(rule['service']) ?? '';
     if (!isWeb(service)) return [];
-    // A named tunnel has its names in the rules: none if they are elsewhere, or `*.example.com`.
+    // A named tunnel has its public names in the rules, unless they are configured elsewhere or `*.example.com`.
     const name = textOf(quick) ?? textOf(rule['hostname']);
     return { url: name && !name.includes('*') ? `https://${name}` : '', port: portOf(service) };
   });
@@ -142,7 +142,7 @@ export function isTunnelName(address: string): boolean {
   return URL.canParse(address) && /\.(ngrok(-free)?\.(app|dev|io)|trycloudflare\.com)$/.test(new URL(address).hostname);
 }
 
-/** Whether both lead to the same receiver, which does not mind a slash at the end. */
+/** Whether two addresses lead to the same receiver, which ignores a slash at the end. */
 export function isSameAddress(one: string, other: string): boolean {
   const bare = (address: string) => (URL.canParse(address) ? new URL(address).href : address).replace(/\/?(#.*)?$/, '');
   return bare(one) === bare(other);

@@ -10,27 +10,26 @@ export const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://
 const WATCHED = 'WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS';
 const NO_EXTENSION = `An extension in ${WATCHED} does not exist, or this user may not see it: correct it.`;
 
-/** Error codes, or else the parameter → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
+/** Error codes, or else a parameter → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
 const ADVICE_OF = {
   'SUB-521': 'RingCentral cannot reach the address: it must be public, and its tunnel and the receiver running.',
   'SUB-522': 'The address must answer the handshake with 200: does it lead to POST /webhook of the receiver?',
   'SUB-524':
     'The certificate of the address is not valid. Often its intermediate certificate is missing: serve it too.',
   'SUB-520 SUB-525':
-    'The address answers the handshake, but wrongly: does it lead to the receiver, with nothing in between?',
+    'The address answers the handshake wrongly: does it lead to the receiver, with nothing in between?',
   'SUB-505':
     'There is no room for another subscription: `npm run register -- --list` shows them, `-- --delete ID` makes room.',
   'SUB-507': 'The subscription has expired: `npm run register` creates a new one.',
   'SUB-508': `RingCentral does not know one of the event filters: correct ${WATCHED}.`,
   'SUB-405': `This user may not watch an extension in ${WATCHED}: leave it out, or log in as an administrator.`,
-  'SUB-406': 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for the own one.',
+  'SUB-406': 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for your own.',
   'SUB-408': NO_EXTENSION,
   'SUB-528 CMN-401': PERMISSIONS,
-  'CMN-402 CMN-404': `Only an administrator of the account may do that for another extension: log in as one, or correct ${WATCHED}.`,
-  'CMN-403 CMN-109':
-    'This extension, or the account, does not have that feature: ask the administrator of the account.',
-  'CMN-405': 'This login is not that of a user with an extension: create RINGCENTRAL_JWT as a user who has one.',
-  'CMN-408': 'This user may not do that: ask the administrator of the account for the permission.',
+  'CMN-402 CMN-404': `Only an administrator of the account may watch other extensions: log in as one, or correct ${WATCHED}.`,
+  'CMN-403 CMN-109': 'This extension, or the account, lacks a feature: ask the administrator of the account.',
+  'CMN-405': 'The user who logs in has no extension: create RINGCENTRAL_JWT as a user who has one.',
+  'CMN-408': 'This user lacks a permission: ask the administrator of the account for it.',
   'OAU-112 OAU-125 OAU-250 OAU-251 unauthorized_client': `Allow the JWT auth flow ${PAGE_OF_APP}, under Auth, and set RINGCENTRAL_JWT.`,
   'OAU-105 OAU-141 OAU-142': 'This user may not log in to the app: ask the administrator of the account.',
   'OAU-147 OAU-148': 'The user is locked after failed logins: wait, or ask the administrator of the account.',
@@ -50,10 +49,10 @@ const ADVICE = new Map(
   Object.entries(ADVICE_OF).flatMap(([keys, advice]) => keys.split(' ').map((key) => [key, advice])),
 );
 
-/** No whole answer came, or one that cannot be read: what was asked for may have been done. */
+/** No whole answer came, or an unreadable one: RingCentral may have done what it was asked for. */
 export class Unanswered extends Failure {}
 
-/** RingCentral refused a request. The message says so, why, and what to do. */
+/** RingCentral refused a request. The message says why, and what to do. */
 export class RingCentralError extends Failure {
   constructor(
     message: string,
@@ -68,7 +67,7 @@ export class RingCentralError extends Failure {
   }
 }
 
-/** RingCentral rejected the login itself. A few wrong ones lock the user: do not send it again soon. */
+/** RingCentral rejected the login. A few wrong logins lock the user: do not repeat it soon. */
 export class LoginRefused extends RingCentralError {}
 
 /** Whether something thrown is RingCentral's refusal with this code. */
@@ -81,26 +80,26 @@ export function retryAfterMs(error: unknown): number {
   return error instanceof RingCentralError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
 }
 
-/** Whether RingCentral refused one thing, and others may succeed. */
+/** Whether RingCentral refused one request, and others may succeed. */
 export function isRefused(error: unknown): error is RingCentralError {
   if (!(error instanceof RingCentralError) || isBlocked(error)) return false;
-  // A page without a code is that of a gateway, which passes.
+  // An answer without a code comes from a gateway, and that is temporary.
   return error.status === 404 || (error.status >= 400 && error.status < 500 && error.codes.length > 0);
 }
 
-/** Whether RingCentral cannot be asked for now, or answers nothing useful: everything else would fail, too. */
-export function isPassing(error: unknown): boolean {
+/** Whether RingCentral does not answer, or nothing useful: for a while, other requests would fail, too. */
+export function isTemporary(error: unknown): boolean {
   return error instanceof Unanswered || (error instanceof RingCentralError && !isRefused(error));
 }
 
-/** Whether RingCentral will refuse everything for now: no login, or too many requests. */
+/** Whether RingCentral would refuse all other requests, too: no login, or too many requests. */
 export function isBlocked(error: unknown): boolean {
   return error instanceof LoginRefused || (error instanceof RingCentralError && [401, 408, 429].includes(error.status));
 }
 
 /**
- * What an answer that is not a success means. `doing` completes "Could not …"; RingCentral was sent the `secrets`, and may
- * repeat them.
+ * Turns an answer that is not a success into an error. `doing` completes "Could not …". RingCentral was sent the `secrets`,
+ * and may repeat them.
  */
 export function readRefusal(
   doing: string,
@@ -113,16 +112,16 @@ export function readRefusal(
   const [code] = codes;
   const words = secrets.some((secret) => message.includes(secret)) ? '' : message;
   const retryAfterSeconds = status === 429 ? readRetryAfter(headers.get('retry-after')) : undefined;
-  // Without a code it is the answer of a gateway, or of another program: that says nothing of the credentials.
+  // Without a code, a gateway or another program answered, which knows nothing of the credentials.
   const isRejected = doing === 'log in' && code !== undefined && status >= 400 && status < 500 && status !== 429;
   const what = isRejected ? 'RingCentral rejected the login' : `Could not ${doing}`;
   const form = status < 400 ? ' (a redirect)' : isJson ? '' : ' without JSON';
   const reason = `${code ?? `${settings.server} answered ${status}${form}`} ${words}`.trim();
   const overridden =
     isRejected && settings.overridden.length > 0
-      ? `The environment sets ${settings.overridden.join(' and ')} to another value than .env, and wins: unset that first, if .env is right.`
+      ? `If .env is right, unset ${settings.overridden.join(' and ')} in the environment: it has another value, and wins.`
       : undefined;
-  // Another program has other codes.
+  // Another program would have other codes.
   const isSure = /^[A-Z]+-\d+$/.test(code ?? '') && status < 500;
   const next = retryAfterSeconds
     ? `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`
@@ -139,7 +138,6 @@ function readRetryAfter(value: string | null): number {
   return Number.isNaN(seconds) ? 60 : Math.min(Math.max(seconds, 1), 3600);
 }
 
-/** What to do about an error; undefined if there is nothing better to say. */
 function adviceFor(codes: string[], words: string, parameterName: string, settings: RingCentralSettings) {
   const permission = permissionIn(words);
   if (permission && codes.includes('CMN-401'))
@@ -160,13 +158,13 @@ function permissionIn(message: string): string | undefined {
   return name === 'SubscriptionWebhook' ? 'Webhook Subscriptions' : name?.replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
 }
 
-/** What an error answer says: `{ errorCode, message, errors }`, the token endpoint's `{ error, error_description, … }`. */
+/** `{ errorCode, message, errors }`, from the token endpoint `{ error, error_description, … }` (API reference, "Errors"). */
 function readContent(content: string) {
   let body: unknown;
   try {
     body = JSON.parse(content);
   } catch {
-    // A gateway's page: no code.
+    // It is a gateway's page.
   }
   const { errorCode, message, error, error_description: description, errors } = fieldsOf(body);
   const first = fieldsOf(itemsOf(errors)[0]);

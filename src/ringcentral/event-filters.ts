@@ -1,4 +1,4 @@
-/** An event filter that brings nothing, and why. */
+/** An event filter for which RingCentral will send nothing, and why. */
 export type Refused = { filter: string; reason: string };
 
 /** The extension in an event filter of voicemails, or in such an event; undefined for any other. */
@@ -7,8 +7,8 @@ export function voicemailExtension(filter: string): string | undefined {
 }
 
 /**
- * Those of the event filters asked for that bring nothing: RingCentral answers 200 to a creation all the same. It lists ids
- * in place of `~`. `ownerId` is that of the user; if it is `~`, not known, any extension counts as the own one.
+ * Which event filters of those `asked` for a subscription lacks: RingCentral answers 200 all the same. It lists ids instead
+ * of `~`. `ownerId` is the user's extension; if it is not known (`~`), any extension counts as the user's.
  */
 export function refusedFilters(
   { eventFilters, disabledFilters }: { eventFilters: string[]; disabledFilters: Refused[] },

@@ -1,5 +1,5 @@
 import { voicemailFilter } from '../contract.js';
-import type { Watched as WatchedSettings } from '../settings.js';
+import type { WatchSettings } from '../settings.js';
 import { safeText, shownText } from '../show.js';
 import { textOrNumberOf } from '../unknown.js';
 import { voicemailExtension } from './event-filters.js';
@@ -20,11 +20,11 @@ export interface Mailbox {
   label: string;
 }
 
-/** What to subscribe to, and whose message stores hold the voicemails of it. */
+/** What to subscribe to, and the mailboxes that have its voicemails. */
 export interface Watched {
   eventFilters: string[];
   mailboxes: Mailbox[];
-  /** What of it cannot be had: a message for each. */
+  /** A message for each extension that cannot be watched. */
   problems: string[];
 }
 
@@ -46,7 +46,7 @@ export async function listExtensions(session: Session): Promise<(Mailbox & { sta
 }
 
 /** Looks up what the settings ask for: 'all' are those that are enabled and can have a mailbox. Throws a Failure. */
-export async function findWatched(session: Session, wanted: WatchedSettings): Promise<Watched> {
+export async function findWatched(session: Session, wanted: WatchSettings): Promise<Watched> {
   if ('eventFilters' in wanted)
     return { ...wanted, mailboxes: mailboxesOf(wanted.eventFilters, session), problems: [] };
   const all = await listExtensions(session);
@@ -65,7 +65,7 @@ export async function findWatched(session: Session, wanted: WatchedSettings): Pr
       ? all.filter(({ status, type }) => status === 'Enabled' && !WITHOUT_MAILBOX.test(String(type)))
       : extensions.flatMap(find);
   if (mailboxes.length === 0 && problems.length === 0) problems.push('This account has no extension with a mailbox.');
-  // In an order that stays: another one would be another subscription.
+  // Always in the same order: another order would look like another subscription.
   mailboxes.sort((one, other) => one.id.localeCompare(other.id));
   return { eventFilters: mailboxes.map(({ id }) => voicemailFilter(id)), mailboxes, problems };
 }
@@ -82,4 +82,10 @@ function unknownNumber(number: string, all: Mailbox[]): string {
   const near = all.filter((each) => distance(each) >= 0).sort((one, other) => distance(one) - distance(other));
   const nearest = near.slice(0, 3).map(({ label }) => label);
   return `There is no extension ${number}${nearest.length > 0 ? `; the nearest: ${nearest.join('; ')}` : ''}. Correct WEBHOOK_EXTENSIONS.`;
+}
+
+/** An event filter, with the number and name of its extension if they are known: it only has the id. */
+export function shownFilter(filter: string, mailboxes: Mailbox[]): string {
+  const mailbox = mailboxes.find(({ id }) => id === voicemailExtension(filter));
+  return mailbox?.number ? `${filter} (${mailbox.label})` : filter;
 }

@@ -8,12 +8,12 @@ const PER_PAGE = 1000;
 /** A record of a list. Any field can be missing. */
 export type Item = Record<string, unknown>;
 
-/** What an item is known by: its id, or all of it if it has none. */
+/** What identifies an item: its id, or all of it if it has none. */
 export function itemKey(item: Item): string {
   return textOrNumberOf(item['id']) ?? JSON.stringify(item);
 }
 
-/** An answer, and the records in it. Throws a Failure, also if it has none: that is no empty list. */
+/** An answer, and the records in it. Throws a Failure, also for an answer that is not a list. */
 export async function readList(
   session: Session,
   doing: string,
@@ -44,7 +44,7 @@ export async function listAll(
     const { records, answer } = await readList(session, doing, url, { ...filter, page, perPage: PER_PAGE });
     if (page === 1) time = session.now();
     const before = found.size;
-    // Pages are cut anew for each request: what comes between two of them shifts the rest, and some come twice.
+    // If an item is added between two requests, the pages shift, and some items come twice.
     for (const item of records) found.set(itemKey(item), item);
     // The totals may be left out, and a server may give less than was asked for.
     const perPage = Number(fieldsOf(answer['paging'])['perPage']) || PER_PAGE;

@@ -8,7 +8,7 @@ import type { Session } from './session.js';
 /** A record of the message store: the fields of a notification's `body`. */
 export type Message = Item;
 
-/** In milliseconds; NaN if it does not say. */
+/** When a message was left, in milliseconds; NaN if it does not say. */
 export function messageTime(message: Message): number {
   return Date.parse(textOf(message['creationTime']) ?? '');
 }
@@ -32,7 +32,7 @@ export function listVoicemails(
   since: number,
   turn?: (page: number) => Promise<void>,
 ) {
-  // Without `dateTo` it ends at the server's now.
+  // Without `dateTo` the list ends at the server's now.
   const filter = { messageType: 'VoiceMail', dateFrom: new Date(since).toISOString() };
   return listAll(session, 'list the voicemails', storeOf(extension), filter, turn);
 }
@@ -59,8 +59,8 @@ export function attachmentUrl(body: unknown, type: string): string | undefined {
 }
 
 /**
- * How a voicemail's transcription stands (API reference, "vmTranscriptionStatus"): 'none' if there will be none. One that
- * is CompletedPartially is done: RingCentral transcribes the first minute.
+ * The state of a voicemail's transcription (API reference, "vmTranscriptionStatus"): 'none' if there will be none.
+ * CompletedPartially is done: RingCentral transcribes the first minute.
  */
 export function transcription(message: Message): 'done' | 'awaited' | 'none' {
   const status = textOf(message['vmTranscriptionStatus']) ?? 'NotAvailable';

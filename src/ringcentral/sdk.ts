@@ -1,8 +1,8 @@
-// Its index loads node-fetch, and with that punycode: a warning under some releases of Node.js.
+// The SDK's index loads node-fetch, and so punycode: some releases of Node.js warn of it.
 import { SDK } from '@ringcentral/sdk/lib/SDK.js';
 import type { RingCentralSettings } from '../settings.js';
 
-// The SDK reads the global one whatever it is given: a warning under Node.js 26.
+// The SDK reads the global localStorage even if it is given its own: Node.js 26 warns of it.
 Object.defineProperty(globalThis, 'localStorage', { value: undefined, configurable: true });
 
 /** The SDK, with `fetch` for all that it sends, and tokens of its own. */
@@ -18,14 +18,14 @@ export function createSdk(
   };
   const options = { server, clientId, clientSecret, localStorage, Request, Response, Headers };
   const sdk = new SDK({ ...options, fetch: (input: string | URL | Request) => fetch(new Request(input)) });
-  // The SDK would refresh a token that ends, and RingCentral issues no refresh tokens by default.
+  // The SDK would refresh an expired token, but RingCentral issues no refresh tokens by default.
   sdk.platform().ensureLoggedIn = () => Promise.resolve(new Response());
   return sdk;
 }
 
 /**
- * A whole URL on RingCentral's servers; undefined if it is none: whatever address a record holds, the access token goes to
- * RingCentral alone.
+ * A whole URL on RingCentral's servers; undefined for any other. Records hold URLs, and the access token must only go to
+ * RingCentral.
  */
 export function ringCentralUrl(given: string, server: string): string | undefined {
   const url = URL.canParse(given, server) ? new URL(given, server) : undefined;

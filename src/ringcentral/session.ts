@@ -9,7 +9,7 @@ import { fieldsOf, textOf } from '../unknown.js';
 import { LoginRefused, readRefusal, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
 import { createSdk, ringCentralUrl } from './sdk.js';
 
-/** When a refused login is tried again: a few wrong ones lock the user (OAU-147). */
+/** When a refused login is tried again: a few wrong logins lock the user (OAU-147). */
 const LOGIN_REFUSED_MS = 3_600_000;
 /** The longest Retry-After that is waited out. */
 const MAX_WAIT_SECONDS = 60;
@@ -28,20 +28,20 @@ interface Call {
   body?: object;
 }
 
-/** Goes through the SDK with a request. */
+/** What a request is for: it completes "Could not …". The SDK cannot pass it on. */
 const doingNow = new AsyncLocalStorage<string>();
 const LOG_OUT = 'log out';
 const LOG_OUT_MS = 2000;
 
-/** All that is sent to RingCentral: with a login, and a new one if that has ended, and errors that say what to do. */
+/** Sends requests to RingCentral: logs in, logs in again if the login has ended, and throws errors that say what to do. */
 export class Session {
   readonly #sdk: ReturnType<typeof createSdk>;
   #loggingIn: Promise<void> | undefined;
   #refused: { error: LoginRefused; at: number } | undefined;
   #accessToken = '';
-  /** What RingCentral's clock is ahead of performance.now(), in milliseconds. */
+  /** How far RingCentral's clock is ahead of performance.now(), in milliseconds. */
   #clock: number | undefined;
-  /** The id of the user's extension; `~` until a login has told it. */
+  /** The id of the user's extension; `~` before the login. */
   ownerId = '~';
 
   constructor(
@@ -51,7 +51,7 @@ export class Session {
     this.#sdk = createSdk(settings, (sent) => this.#fetch(sent));
   }
 
-  /** What time it is by RingCentral's clock (its Date header), in milliseconds; by this machine's if it has told none. */
+  /** The time by RingCentral's clock (its Date header), in milliseconds; by this machine's if there was no such header. */
   now(): number {
     return this.#clock === undefined ? Date.now() : this.#clock + performance.now();
   }
@@ -68,11 +68,11 @@ export class Session {
     try {
       return JSON.parse(content);
     } catch {
-      throw this.#odd(doing, 'answered without JSON');
+      throw this.#badAnswer(doing, 'answered without JSON');
     }
   }
 
-  /** The same, for an answer that is text, or none. */
+  /** The same for an answer that is text, or empty. */
   async text(doing: string, call: Call): Promise<string> {
     // A whole URL: the SDK joins server and path as text. It changes the object that it gets: each try has its own.
     const answer = await this.#send(doing, call, (url) => this.#sdk.send({ ...call, url }));
@@ -87,7 +87,7 @@ export class Session {
     return answer.headers.get('content-type') ?? '';
   }
 
-  /** Gives the session back. It ends by itself otherwise, so a failure does not matter. */
+  /** Logs out. Does not fail: otherwise the session expires by itself. */
   async logOut(): Promise<void> {
     if (this.#accessToken) await doingNow.run(LOG_OUT, () => this.#sdk.logout()).catch(() => {});
   }
@@ -99,21 +99,21 @@ export class Session {
     } catch (error) {
       if (error instanceof LoginRefused) this.#refused = { error, at: performance.now() };
       // The SDK parses the answer.
-      throw error instanceof Failure ? error : this.#odd('log in', 'answered without JSON');
+      throw error instanceof Failure ? error : this.#badAnswer('log in', 'answered without JSON');
     }
     const { access_token, owner_id } = fieldsOf(await this.#sdk.platform().auth().data());
     const [token = '', owner = ''] = [textOf(access_token), textOf(owner_id)];
-    // What no header can hold is no token, and must not be printed by who would refuse it.
-    if (!/^[\x21-\x7e]+$/.test(token)) throw this.#odd('log in', 'gave no token');
+    // An error of fetch() would print a token that no header can hold.
+    if (!/^[\x21-\x7e]+$/.test(token)) throw this.#badAnswer('log in', 'gave no token');
     this.#accessToken = token;
     this.ownerId = /^\d+$/.test(owner) ? owner : '~';
   }
 
-  /** Sends with a login, and once more with a new one if this one has ended. */
+  /** Logs in and sends; if that login has ended, logs in and sends again. */
   async #send(doing: string, { method, url }: Call, send: (url: string) => Promise<Response>): Promise<Response> {
     const href = ringCentralUrl(url, this.settings.server);
     if (href === undefined)
-      throw new Failure(`Could not ${doing}: ${safeText(withoutPassword(url))} is not RingCentral.`);
+      throw new Failure(`Could not ${doing}: ${safeText(withoutPassword(url))} is not on RingCentral's servers.`);
     const attempt = () => this.#attempt(doing, method, () => send(href));
     await this.logIn();
     const token = this.#accessToken;
@@ -128,23 +128,23 @@ export class Session {
     return attempt();
   }
 
-  /** Sends, and once more if RingCentral asks for a short wait, or if a GET meets a 5xx. */
+  /** Sends, and sends again if RingCentral asks for a short wait, or answers a GET with 5xx. */
   async #attempt(doing: string, method: Call['method'], send: () => Promise<Response>): Promise<Response> {
     const { say, signal } = this.options;
     try {
       return await doingNow.run(doing, send);
     } catch (error) {
       if (!(error instanceof RingCentralError)) throw error;
-      const isPassing = method === 'GET' && error.status >= 500;
-      const seconds = isPassing ? 1 : (error.retryAfterSeconds ?? Infinity);
+      const isRepeatable = method === 'GET' && error.status >= 500;
+      const seconds = isRepeatable ? 1 : (error.retryAfterSeconds ?? Infinity);
       if (seconds > MAX_WAIT_SECONDS) throw error;
-      if (!isPassing) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
+      if (!isRepeatable) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
       await sleep(seconds * 1000, undefined, signal && { signal });
       return doingNow.run(doing, send);
     }
   }
 
-  /** What the SDK sends with. It throws what is not a success: the SDK repeats what has a `response` of 401. */
+  /** The SDK's fetch(). Throws if the answer is not a success: the SDK would repeat any request that got a 401. */
   async #fetch(sent: Request, save?: Limits['save']): Promise<Response> {
     const { server, clientSecret, verificationToken, login } = this.settings;
     const { timeoutMs = 15_000, signal } = this.options;
@@ -153,7 +153,7 @@ export class Session {
     const limits = doing === LOG_OUT ? { timeoutMs: Math.min(timeoutMs, LOG_OUT_MS) } : { timeoutMs, signal };
     const response = await request(sent, { ...limits, save }).catch((error: unknown) => {
       if (!(error instanceof NoAnswer)) throw error;
-      // The next one may be shorter.
+      // Not Unanswered: other answers may be shorter.
       if (error.code === 'TOO_LARGE') throw new Failure(`Could not ${doing}: RingCentral sent ${error.message}.`);
       const why = `${server} did not answer (${error.withProxyHint}). Check RINGCENTRAL_SERVER and the network.`;
       throw new Unanswered(`Could not ${doing}: ${why}`);
@@ -165,12 +165,12 @@ export class Session {
     throw readRefusal(doing, response, await response.text(), this.settings, secrets.filter(Boolean));
   }
 
-  #odd(doing: string, what: string): Failure {
+  #badAnswer(doing: string, what: string): Failure {
     return new Unanswered(`Could not ${doing}: ${this.settings.server} ${what}. ${TRY_AGAIN}`);
   }
 }
 
-/** Logs in, does the work, and gives the session back. Throws a Failure. */
+/** Logs in, does the work, and logs out. Throws a Failure. */
 export async function withSession(
   settings: RingCentralSettings,
   options: SessionOptions,

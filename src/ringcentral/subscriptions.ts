@@ -27,7 +27,6 @@ export interface Subscription {
   blacklistedAt: string | undefined;
   blacklistReason: string | undefined;
   eventFilters: string[];
-  /** Those that bring nothing. */
   disabledFilters: Refused[];
   creationTime: string;
   expirationTime: string | undefined;
@@ -44,7 +43,7 @@ export interface NewSubscription {
   verificationToken: string;
 }
 
-/** The WebHook subscriptions of this user and app, those of every transport, and the list as it came. Throws a Failure. */
+/** This user's and app's WebHook subscriptions, those of every transport, and the list as it came. Throws a Failure. */
 export async function listSubscriptions(session: Session) {
   const { records, answer: raw } = await readList(session, 'list the subscriptions', PATH);
   const all = records.map(readSubscription);
@@ -53,7 +52,7 @@ export async function listSubscriptions(session: Session) {
 
 /**
  * Creates a WebHook subscription for as long as RingCentral allows. It may not be live yet: see whyNotLive(). Throws a
- * Failure; Unanswered if the subscription may exist all the same.
+ * Failure; Unanswered if the subscription may exist anyway.
  */
 export async function createSubscription(
   session: Session,
@@ -78,7 +77,7 @@ export async function createSubscription(
   } catch (error) {
     if (!(error instanceof Failure) || (error instanceof RingCentralError && error.status < 500)) throw error;
     throw new Unanswered(
-      `${error.message}\nThe subscription may exist all the same: run \`npm run register\` again, which leaves one.`,
+      `${error.message}\nThe subscription may exist anyway. Run \`npm run register\` again: it leaves only one.`,
     );
   }
 }
@@ -96,7 +95,7 @@ export async function deleteUnlessGone(session: Session, id: string): Promise<vo
   });
 }
 
-/** Why a subscription is not live, or not good enough for want of some filters, and what to do; undefined if it is. */
+/** Why a subscription is not live, or lacks event filters that were refused, and what to do; undefined if it is fine. */
 export function whyNotLive(subscription: Subscription, refused: Refused[], now: number): string | undefined {
   const [first] = refused;
   if (first) {
@@ -113,22 +112,21 @@ export function isLive({ status, expirationTime }: Subscription, now: number): b
 }
 
 /**
- * Since when voicemails may be missing, by subscriptions that RingCentral ended, in milliseconds: an hour before the
- * earliest moment; for one without a moment, a day ago.
+ * Since when voicemails may be missing if RingCentral ended these subscriptions, in milliseconds: an hour before the first
+ * ended; a day ago for one that does not say when.
  */
 export function missedSince(ended: Subscription[], now: number): number {
   const moments = ended.map((each) => pastMoment(each.blacklistedAt, now) ?? pastMoment(each.expirationTime, now));
   return Math.min(...moments.map((moment) => (moment === undefined ? now - 24 * HOUR_MS : moment - HOUR_MS)));
 }
 
-/** A moment in the past, in milliseconds; undefined for anything but an ISO 8601 time. */
 function pastMoment(value: string | undefined, now: number): number | undefined {
   const moment = Date.parse(/^20\d\d-\d\d-\d\dT.*/.exec(value ?? '')?.[0] ?? '');
   return moment < now ? moment : undefined;
 }
 
 function readSubscription(raw: unknown): Subscription {
-  // Only the names are sure: by RingCentral's own description.
+  // RingCentral's types are only trusted for the names of the fields.
   const info: { [name in keyof SubscriptionInfo]?: unknown } = fieldsOf(raw);
   const { transportType, address } = fieldsOf(info.deliveryMode);
   const { blacklistedAt, reason } = fieldsOf(info.blacklistedData);

@@ -1,25 +1,30 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { notification } from '../support/notification.js';
 import { endPrograms, FAST_CLOCK, Receiver, runProgram, said } from '../support/programs.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 afterEach(endPrograms);
 
 it('with no settings: says where it listens, that anyone may send, the next step, and logs JSON lines', async () => {
-  const receiver = await Receiver.start({}, { nodeOptions: FAST_CLOCK });
+  const cwd = temporaryFolder();
+  const receiver = await Receiver.start({}, { nodeOptions: FAST_CLOCK, cwd });
   const events = [notification(), notification()];
   for (const event of events) expect((await receiver.post(event)).status).toBe(200);
   expect((await receiver.post('{')).status).toBe(400);
-  expect(await receiver.end('SIGTERM')).toBe(0);
+  await receiver.stderr.match(/ 400 .*\n/);
+  await receiver.end('SIGTERM');
   expect(receiver.stdout.text).toBe(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
   const { port } = receiver;
-  expect(said(receiver.stderr.lines)).toEqual([
+  expect(said(receiver.stderr.lines).slice(0, 6)).toEqual([
     `Listening on http://localhost:${port}/webhook`,
-    expect.stringMatching(/^Anyone who knows the address can send events: neither .* nor .* is set/),
+    'Anyone who knows the address can send events: neither RINGCENTRAL_CLIENT_SECRET nor WEBHOOK_VERIFICATION_TOKEN ' +
+      `is set, and there is no ${join(cwd, '.env')}.`,
     `Next: \`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third (safe to repeat).`,
     expect.stringMatching(/^POST \/webhook 200 "node" [\d.]+ ms$/),
     expect.stringMatching(/^POST \/webhook 200 /),
     expect.stringMatching(/^POST \/webhook 400 "node" [\d.]+ ms from 127\.0\.0\.1: The body is not JSON/),
-    'Stopping on SIGTERM',
   ]);
 });
 
@@ -30,18 +35,28 @@ it('with settings: takes only events of RingCentral, and shows them, with their 
   const event = notification();
   Object.assign(event.body ?? {}, { subject: 'Call me back.' });
   expect((await receiver.post(event, { 'verification-token': 't' })).status).toBe(200);
-  expect(await receiver.end('SIGINT')).toBe(0);
+  await receiver.stderr.match(/ 200 .*\n/);
+  await receiver.end('SIGTERM');
   expect(receiver.stdout.text).toMatch(
     /^2026-02-28 10:05:55 {2}Voicemail from Grace Hopper, \+18664320079, Arlington, VA {2}→ {2}Ada Byron, ext\. 101 {2}unread\n {4}Call me back\.\n$/,
   );
-  expect(said(receiver.stderr.lines)).toEqual([
+  expect(said(receiver.stderr.lines).slice(0, 5)).toEqual([
     expect.stringMatching(/^Listening on/),
     'Next: `npm run register` in a second terminal (safe to repeat).',
     expect.stringMatching(/^Refused a notification without the right Verification-Token\./),
     expect.stringMatching(/^POST \/webhook 401 .* from 127\.0\.0\.1: Verification-Token is missing/),
     expect.stringMatching(/^POST \/webhook 200 /),
-    'Stopping on SIGINT',
   ]);
+});
+
+it('with a wrong setting: ends with 1 and a line that names it', async () => {
+  const folder = temporaryFolder();
+  // What is set in the environment wins.
+  writeFileSync(join(folder, '.env'), 'LOG_FORMAT=wrong\nPORT=99999\n');
+  const { status, stdout, stderr } = await runProgram('src/server', [], { PORT: '0' }, folder);
+  expect(status).toBe(1);
+  expect(stdout).toBe('');
+  expect(said([stderr])).toEqual(['LOG_FORMAT is "wrong": it takes pretty, summary or json\n']);
 });
 
 describe('the command line', () => {
@@ -59,8 +74,7 @@ describe('the command line', () => {
   });
 
   it('with words that are no options, as pm2-runtime leaves them, starts and names them', async () => {
-    const receiver = await Receiver.start({}, { args: ['start', 'app.js'], nodeOptions: FAST_CLOCK });
-    expect(said(receiver.stderr.lines)).toContain('Not used, as `npm start` has no options: start app.js');
-    expect(await receiver.end('SIGTERM')).toBe(0);
+    const receiver = await Receiver.start({}, { args: ['start', 'app.js'] });
+    expect(said(receiver.stderr.lines)).toContain('Ignored, `npm start` has no options: start app.js');
   });
 });

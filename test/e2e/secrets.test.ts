@@ -1,11 +1,9 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { apiError, CREDENTIALS, PASSWORD_CREDENTIALS } from '../../scripts/fake/platform.js';
 import { closeAll, serve, startPlatform, startReceiver, TOKEN } from '../support/in-process.js';
 import { endPrograms, program, Receiver, run, runProgram, Transcript } from '../support/programs.js';
 import { DEAD } from '../support/ringcentral.js';
-import { temporaryFolder } from '../support/temporary.js';
 
 afterEach(async () => {
   await endPrograms();
@@ -19,9 +17,9 @@ it('lets no secret into the output of any program, whatever fails', async () => 
   const OWN_TOKEN = 'TokenOfMyOwn';
   const URL_PASSWORD = 'Password-in-a-URL';
   const [CUT_OFF, ODD_TOKEN] = ['Cut-off.JWT', 'A-token\nof-two-lines'];
-  const ownToken = { ...settings, WEBHOOK_VERIFICATION_TOKEN: OWN_TOKEN };
+  const ownToken = { WEBHOOK_VERIFICATION_TOKEN: OWN_TOKEN };
   const withPassword = platform.url.replace('//', `//user:${URL_PASSWORD}@`);
-  const password = { ...settings, ...PASSWORD_CREDENTIALS, RINGCENTRAL_JWT: '' };
+  const password = { ...PASSWORD_CREDENTIALS, RINGCENTRAL_JWT: '' };
   platform.transcribe(platform.store().id, 'Call me back.');
   /** A platform that repeats a secret, or the access token, as it refuses the login or what follows. */
   const repeating = async (secret: string, path = /./, method = 'POST') => {
@@ -41,47 +39,40 @@ it('lets no secret into the output of any program, whatever fails', async () => 
     res.writeHead(302, { Location: `https://user:${URL_PASSWORD}@hook.example.com/` }).end();
   });
 
-  const runs: [string, string[], Record<string, string>][] = [
-    ['scripts/register', [], settings],
-    ['scripts/register', ['--list'], password],
-    ['scripts/register', [], ownToken],
-    ['scripts/register', ['--no-check'], ownToken],
-    ['scripts/register', [], { ...settings, WEBHOOK_VERIFICATION_TOKEN: `${OWN_TOKEN} too` }],
-    ['scripts/register', [], { ...settings, ...(await repeating('', /subscription$/)) }],
-    ['scripts/register', [], { ...settings, ...(await repeating(CREDENTIALS.RINGCENTRAL_CLIENT_SECRET)) }],
-    ['scripts/register', [], { ...settings, ...(await repeating(TOKEN, /subscription$/)) }],
-    ['scripts/register', ['--no-check'], { ...ownToken, ...(await repeating(OWN_TOKEN, /subscription$/)) }],
-    ['scripts/register', ['--list'], { ...password, ...(await repeating(PASSWORD_CREDENTIALS.RINGCENTRAL_PASSWORD)) }],
-    ['scripts/catch-up', [], { ...settings, ...(await repeating('', /message-store$/, 'GET')) }],
-    ['scripts/register', [], { ...settings, ...(await repeating(CREDENTIALS.RINGCENTRAL_JWT)) }],
-    ['scripts/register', ['--list'], { ...settings, RINGCENTRAL_SERVER: withPassword }],
-    ['scripts/register', ['--address', withPassword], settings],
-    ['scripts/register', ['--address', withPassword.replace('http://', '')], settings],
-    ['scripts/register', ['--address', redirecting], settings],
-    ['scripts/register', [], { ...settings, RINGCENTRAL_SERVER: `ftp://user:${URL_PASSWORD}@example.com` }],
-    [
-      'scripts/register',
-      [],
-      { ...settings, WEBHOOK_ADDRESS: '', NGROK_API_URL: DEAD.replace('//', `//u:${URL_PASSWORD}@`) },
-    ],
-    ['scripts/register', [], { ...settings, RINGCENTRAL_JWT: `${CREDENTIALS.RINGCENTRAL_JWT} ` }],
-    ['scripts/register', [], { npm_config_address: withPassword, ...settings }],
-    ['scripts/register', [], { ...settings, RINGCENTRAL_JWT: CUT_OFF }],
-    ['scripts/register', ['--list'], { ...settings, RINGCENTRAL_SERVER: odd.url }],
-    ['scripts/catch-up', ['--transcripts'], { ...settings, WEBHOOK_EXTENSIONS: 'all' }],
-    ['scripts/catch-up', ['--recordings', join(temporaryFolder(), 'new')], settings],
-    [
-      'scripts/catch-up',
-      ['--recordings', temporaryFolder()],
-      { ...settings, ...(await repeating('', /content/, 'GET')) },
-    ],
+  const runs: [string, Record<string, string>][] = [
+    ['register', {}],
+    ['register --list', password],
+    ['register', ownToken],
+    ['register --no-check', ownToken],
+    ['register', { WEBHOOK_VERIFICATION_TOKEN: `${OWN_TOKEN} too` }],
+    ['register', await repeating('', /subscription$/)],
+    ['register', await repeating(CREDENTIALS.RINGCENTRAL_CLIENT_SECRET)],
+    ['register', await repeating(TOKEN, /subscription$/)],
+    ['register --no-check', { ...ownToken, ...(await repeating(OWN_TOKEN, /subscription$/)) }],
+    ['register --list', { ...password, ...(await repeating(PASSWORD_CREDENTIALS.RINGCENTRAL_PASSWORD)) }],
+    ['register', await repeating(CREDENTIALS.RINGCENTRAL_JWT)],
+    ['register --list', { RINGCENTRAL_SERVER: withPassword }],
+    [`register --address ${withPassword}`, {}],
+    [`register --address ${withPassword.replace('http://', '')}`, {}],
+    [`register --address ${redirecting}`, {}],
+    ['register', { RINGCENTRAL_SERVER: `ftp://user:${URL_PASSWORD}@example.com` }],
+    ['register', { WEBHOOK_ADDRESS: '', NGROK_API_URL: DEAD.replace('//', `//u:${URL_PASSWORD}@`) }],
+    ['register', { RINGCENTRAL_JWT: `${CREDENTIALS.RINGCENTRAL_JWT} ` }],
+    ['register', { npm_config_address: withPassword }],
+    ['register', { RINGCENTRAL_JWT: CUT_OFF }],
+    ['register --list', { RINGCENTRAL_SERVER: odd.url }],
+    ['catch-up', await repeating('', /message-store$/, 'GET')],
+    ['catch-up --transcripts', { WEBHOOK_EXTENSIONS: 'all' }],
+    ['catch-up --recordings new', {}],
+    ['catch-up --recordings new', await repeating('', /content/, 'GET')],
   ];
   const output: string[] = [];
-  const ended = runs.map(async ([name, args, env]) => {
-    const { stdout, stderr } = await runProgram(name, args, env);
+  const ended = runs.map(async ([command, env]) => {
+    const [name, ...args] = command.split(' ');
+    const { stdout, stderr } = await runProgram(`scripts/${name}`, args, { ...settings, ...env });
     output.push(stdout, stderr);
   });
-  const own = await Receiver.start(ownToken);
+  const own = await Receiver.start({ ...settings, ...ownToken });
   await own.post({ event: 'e' }, { 'Verification-Token': TOKEN });
   await own.post({ event: 'e' }, { 'Verification-Token': OWN_TOKEN });
   const keepEnv = { ...settings, PORT: '0', ...(await repeating('', /message-store$/, 'GET')) };

@@ -144,7 +144,7 @@ describe('what fails is said once when it begins, and once when it ends', () => 
     const problems = problemLog(say, new AbortController().signal);
     problems.set('it', 'at the start');
     problems.set('it', undefined);
-    problems.note();
+    problems.endRound();
     for (const message of messages) problems.set('it', message);
     problems.set('that', messages.at(-1));
     for (const about of ['that', 'it']) problems.set(about, undefined);

@@ -125,9 +125,9 @@ it('a file that is deleted is made anew, whole', async () => {
   const ledger = new Ledger(file);
   await remember(ledger, '1');
   rmSync(file);
+  expect(ledger.problem()).toBeUndefined();
   await remember(ledger, '2');
   expect(logged(file)).toEqual(['1', '2']);
-  expect(ledger.problem()).toBeUndefined();
 });
 
 it.each([
@@ -139,8 +139,8 @@ it.each([
   await remember(ledger, '1');
   expect(ledger.problem()).toBeUndefined();
   act(file);
-  await remember(ledger, '2');
   expect(ledger.problem()).toBe(`Another \`npm run keep\` writes ${file}, too: give each its own KEEP_FILE.`);
+  await remember(ledger, '2');
   expect(logged(file)).toEqual(expect.arrayContaining(['other', '2']));
 });
 
@@ -151,7 +151,8 @@ describe('a file that cannot be used', () => {
     const file = join(temporaryFolder(), 'later', 'ledger');
     const ledger = new Ledger(file);
     await remember(ledger, '1');
-    expect(ledger.problem()).toMatch(new RegExp(`^${file} cannot be written \\(ENOENT: .*\\): ${AFTER}$`));
+    expect(ledger.problem()).toContain(`${file} cannot be written (ENOENT: `);
+    expect(ledger.problem()).toContain(AFTER);
     mkdirSync(dirname(file));
     expect(ledger.problem()).toBeUndefined();
     await remember(ledger, '2');
@@ -164,12 +165,14 @@ describe('a file that cannot be used', () => {
     await remember(ledger, '1');
     rmSync(file);
     symlinkSync('/dev/full', file);
+    // It opens what is there now.
+    ledger.problem();
     await remember(ledger, '2');
     expect(ledger.problem()).toBeUndefined();
     expect(logged(file)).toEqual(['1', '2']);
   });
 
-  it.each([
+  itIfNotWindows.each([
     ['a folder', (file: string) => mkdirSync(file)],
     ['a device', (file: string) => symlinkSync('/dev/null', file)],
   ])('is told of if %s is in its place, which stays', async (_, act) => {
@@ -177,7 +180,7 @@ describe('a file that cannot be used', () => {
     act(file);
     const ledger = new Ledger(file);
     await remember(ledger, '1');
-    expect(ledger.problem()).toMatch(new RegExp(`^${file} cannot be read \\(it is no file\\): ${AFTER}$`));
+    expect(ledger.problem()).toBe(`${file} cannot be read (it is not a file): ${AFTER}`);
     expect(statSync(file).isFile()).toBe(false);
   });
 });

@@ -83,7 +83,7 @@ it('gives up an event that is not written in time, and counts it as logged if it
   log.write = stdout.write;
   for (let i = 0; i < 2; i++) {
     const added = log.log(event('{}', 'late'));
-    await expect(added).rejects.toThrow('stdout has taken nothing for 1500 ms');
+    await expect(added).rejects.toThrow('stdout did not take it within 1500 ms');
     await expect(added).rejects.toBeInstanceOf(NotLogged);
   }
   stdout.release();

@@ -14,19 +14,15 @@ const payload = (json: string) => shown(json).split('\n').slice(0, -1).join('\n'
 
 const VOICEMAIL = '{"event":"/restapi/v1.0/account/~/extension/1/voicemail","body":{"from":{"name":"Grace"}}}';
 
-it('json shows the payload as it came, with every digit, key and escape', () => {
+it('json shows the payload as it came, with every digit, key and escape, and no text beside it', () => {
   const json =
     '{"event":"/x","n":12345678901234567890.123,"2":0,"1":0,"a":1,"a":2,"__proto__":{"b":3},"s":"\\ud800\\/\\u00e9"}';
-  expect(shown(json, 'json')).toBe(json);
+  expect(shown(json, 'json', 'Hello')).toBe(json);
 });
 
 it('json is one line, without a control character, if it came on several', () => {
   const json = '{\r\n\t"event" : "/x",\n"s": "\u2028\u009b\u202e"}\n';
   expect(shown(json, 'json')).toBe('{ "event" : "/x", "s": "\\u2028\\u009b\\u202e"} ');
-});
-
-it('json has no text beside the payload', () => {
-  expect(shown(VOICEMAIL, 'json', 'Hello')).toBe(VOICEMAIL);
 });
 
 it('a summary is one line', () => {
@@ -63,16 +59,13 @@ const body = { id: 7, creationTime: new Date(2026, 1, 3, 4, 5, 6).toISOString(),
 const later = (more: Parameters<typeof laterText>[1], format: LogFormat) =>
   laterText({ json: '{}', event, body }, more, format);
 
-it.each(['summary', 'pretty'] as const)(
-  'a transcript is shown under whose it is, a recording as its path: %s',
-  (format) => {
-    expect(later({ transcript: 'Call me\u001b\nback.' }, format).split('\n')).toEqual([
-      expect.stringMatching(/^\d\d:\d\d:\d\d {2}Transcript of 2026-02-03 04:05:06, Grace\\u001b:$/),
-      '    Call me\\u001b back.',
-    ]);
-    expect(later({ recording: 'voicemails/2026-\u001b.mp3' }, format)).toBe('    voicemails/2026-\\u001b.mp3');
-  },
-);
+it.each(['summary', 'pretty'] as const)('a transcript comes under its caller, a recording as a path: %s', (format) => {
+  expect(later({ transcript: 'Call me\u001b\nback.' }, format).split('\n')).toEqual([
+    expect.stringMatching(/^\d\d:\d\d:\d\d {2}Transcript of 2026-02-03 04:05:06, Grace\\u001b:$/),
+    '    Call me\\u001b back.',
+  ]);
+  expect(later({ recording: 'voicemails/2026-\u001b.mp3' }, format)).toBe('    voicemails/2026-\\u001b.mp3');
+});
 
 const kinds = [{ transcript: 'Call me\u2028back.' }, { recording: 'voicemails/7.mp3' }];
 it.each(kinds)('as JSON either is one line, with the voicemail as it is then: %j', (more) => {

@@ -105,6 +105,7 @@ describe('to a file', () => {
   it.each([
     ['the system takes only a part', 'on|e\ntwo', 'one two three', 'one\ntwo\nthree\n'],
     ['the disk is full in the middle of one', 'one\ntw|', 'one two three|four|five', 'one\ntw\nfour\nfive\n'],
+    ['the disk is full before one', '', 'one|two', 'two\n'],
     ['only a line feed did not fit', 'one\ntwo|', 'one two|three', 'one\ntwo\nthree\n'],
     ['the disk stays full for a while', 'on|||\n|', 'one|two|three|four', 'on\nfour\n'],
     ['the disk is full again in the next one', 'on||\ntw|', 'one|two|three', 'on\ntw\nthree\n'],

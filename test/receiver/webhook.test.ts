@@ -18,16 +18,11 @@ describe('handshake', () => {
     expect(events).toEqual([]);
   });
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/json'])(
-    'does not care for the content type of its empty body: %s',
-    async (type) => {
-      const answer = await testApp().send().post('/webhook').set({ 'Validation-Token': 't', 'Content-Type': type });
-      expect(answer).toMatchObject({ status: 200, headers: { 'validation-token': 't' } });
-    },
-  );
-
-  it.each(['{}', 'null', '[]', '{"event":7}'])('may have a body without an event: %s', async (body) => {
-    const answer = await testApp().post(body, { 'Validation-Token': 't' });
+  it.each([
+    ...['text/plain', 'application/x-www-form-urlencoded', 'application/json'].map((type) => [type, '']),
+    ...['{}', 'null', '[]', '{"event":7}'].map((body) => ['application/json', body]),
+  ])('may be of any type if its body is empty, and have a body without an event: %s %s', async (type, body) => {
+    const answer = await testApp().post(body, { 'Validation-Token': 't', 'Content-Type': type ?? '' });
     expect(answer).toMatchObject({ status: 200, headers: { 'validation-token': 't' } });
   });
 
@@ -110,7 +105,7 @@ describe('notification', () => {
     const { post, said } = testApp();
     const event = { ...notification(), uuid: '\u001b'.repeat(200) };
     for (let i = 0; i < 2; i++) expect((await post(event)).status).toBe(200);
-    expect((await said.match(/^Event .* came again/)).length).toBeLessThan(300);
+    expect(await said.match(/ came again/)).toMatch(/^Event (\\u001b){33}.*… came again: logged once$/);
   });
 
   it('that cannot be logged is answered 503, and the receiver names the catch-up', async () => {

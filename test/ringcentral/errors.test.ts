@@ -84,7 +84,7 @@ it('suspects what the environment overrides before what is in .env', () => {
   const settings = { ...ringCentralSettings(CREDENTIALS), overridden: ['RINGCENTRAL_JWT', 'RINGCENTRAL_SERVER'] };
   const refuse = (doing: string) =>
     readRefusal(doing, new Response(null, { status: 400 }), '{"error":"invalid_grant"}', settings, []).message;
-  const said = 'The environment sets RINGCENTRAL_JWT and RINGCENTRAL_SERVER to another value than .env, and wins: ';
+  const said = 'If .env is right, unset RINGCENTRAL_JWT and RINGCENTRAL_SERVER in the environment: ';
   expect(refuse('log in').split('\n')[1]).toMatch(said);
   expect(refuse('log in').split('\n')[2]).toMatch(/^Create a new RINGCENTRAL_JWT/);
   expect(refuse('list the subscriptions')).not.toMatch(said);
@@ -130,33 +130,24 @@ it('goes by the most exact code, and by the others if that one is not known', as
 });
 
 const asks = { 300: 300, 0: 1, '-5': 1, 99999999: 3600, 'Wed, 21 Oct 2026 07:28:00 GMT': 60, '': 60 };
-it.each(Object.entries(asks))(
-  'says when to try again if there were too many requests: Retry-After %s',
-  async (value, seconds) => {
-    const fault = { status: 429, headers: value ? { 'Retry-After': value } : {}, body: { errorCode: 'CMN-301' } };
-    // Short waits are waited out, once.
-    jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
-    const error = await refusedCreation(fault);
-    expect(error).toMatchObject({ status: 429, retryAfterSeconds: seconds });
-    expect(error.message).toMatch(`: CMN-301.\nTry again in ${seconds} s, not earlier: each early try `);
-  },
-);
-
-it.each([
-  ['the JWT', CREDENTIALS.RINGCENTRAL_JWT, CREDENTIALS],
-  ['the client secret', CREDENTIALS.RINGCENTRAL_CLIENT_SECRET, CREDENTIALS],
-  ['the password', PASSWORD_CREDENTIALS.RINGCENTRAL_PASSWORD, PASSWORD],
-])('RingCentral’s words show no secret: %s', async (_, secret, env) => {
-  const { message } = await refusedLogin(loginError('invalid_grant', 'OAU-252', `Who is ${secret}?`), env);
-  expect(message).toMatch(/rejected the login: OAU-252\.\nCreate a new RINGCENTRAL_JWT/);
+it.each(Object.entries(asks))('too many requests are told with when to try again: after %j', async (value, seconds) => {
+  const fault = { status: 429, headers: value ? { 'Retry-After': value } : {}, body: { errorCode: 'CMN-301' } };
+  // Short waits are waited out, once.
+  jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
+  const error = await refusedCreation(fault);
+  expect(error).toMatchObject({ status: 429, retryAfterSeconds: seconds });
+  expect(error.message).toMatch(`: CMN-301.\nTry again in ${seconds} s, not earlier: each early try `);
 });
 
 it.each<[string, () => string, Environment]>([
+  ['JWT', () => CREDENTIALS.RINGCENTRAL_JWT, CREDENTIALS],
+  ['client secret', () => CREDENTIALS.RINGCENTRAL_CLIENT_SECRET, CREDENTIALS],
+  ['password', () => PASSWORD_CREDENTIALS.RINGCENTRAL_PASSWORD, PASSWORD],
   ['access token', () => platform.accessTokens[0] ?? '', CREDENTIALS],
   ['derived verification token', () => TOKEN, CREDENTIALS],
   ['verification token, taken for a permission', () => 'OwnToken', OWN_TOKEN],
-])('RingCentral’s words show no %s', async (_, token, env) => {
-  const { message } = await refusedCreation(() => apiError(403, 'CMN-401', `Value [${token()}] is invalid`), env);
+])('RingCentral’s words show no %s', async (_, secret, env) => {
+  const { message } = await refusedCreation(() => apiError(403, 'CMN-401', `Value [${secret()}] is invalid`), env);
   expect(message).toMatch(/^Could not create the subscription: CMN-401\.\nAdd the permissions "Webhook/);
 });
 

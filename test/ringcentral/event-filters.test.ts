@@ -8,14 +8,9 @@ const [ONE, TWO] = [voicemailFilter('11'), voicemailFilter('22')] as const;
 /** The filter of an extension as RingCentral lists it. */
 const listed = (extension: string) => `/restapi/v1.0/account/809646016/extension/${extension}/voicemail`;
 
-it.each([
-  [OWN, '~'],
-  [ONE, '11'],
-  [listed('22'), '22'],
-  ['/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS', undefined],
-  ['/restapi/v1.0/account/~/extension/~/voicemail/x', undefined],
-  [PRESENCE, undefined],
-])('%s asks for the voicemails of %s', (filter, extension) => {
+const SMS = '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS';
+const asked = { [OWN]: '~', [ONE]: '11', [listed('22')]: '22', [SMS]: undefined, [PRESENCE]: undefined };
+it.each(Object.entries({ ...asked, [`${OWN}/x`]: undefined }))('%s asks for the mailbox %s', (filter, extension) => {
   expect(voicemailExtension(filter)).toBe(extension);
 });
 

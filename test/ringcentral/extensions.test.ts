@@ -3,7 +3,7 @@ import { apiError, EXTENSION_ID, type Platform } from '../../scripts/fake/platfo
 import { voicemailFilter } from '../../src/contract.js';
 import { findWatched, listExtensions, mailboxesOf } from '../../src/ringcentral/extensions.js';
 import type { Session } from '../../src/ringcentral/session.js';
-import { closeAll, logIn, startPlatform } from '../support/in-process.js';
+import { closeAll, startSession } from '../support/in-process.js';
 import { failureOf } from '../support/ringcentral.js';
 
 const [ADA, CHARLES, , QUEUE] = Array.from({ length: 5 }, (_, i) => String(Number(EXTENSION_ID) + i));
@@ -11,10 +11,7 @@ const [ADA, CHARLES, , QUEUE] = Array.from({ length: 5 }, (_, i) => String(Numbe
 let platform: Platform;
 let session: Session;
 
-beforeEach(async () => {
-  platform = await startPlatform();
-  ({ session } = await logIn(platform));
-});
+beforeEach(async () => void ({ platform, session } = await startSession()));
 afterEach(closeAll);
 
 const find = (extensions: string[] | 'all') => findWatched(session, { extensions });

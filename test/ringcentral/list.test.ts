@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { voicemail, type Platform } from '../../scripts/fake/platform.js';
+import { voicemail, type Fault, type Platform } from '../../scripts/fake/platform.js';
 import { Unanswered } from '../../src/ringcentral/errors.js';
 import { itemKey, listAll } from '../../src/ringcentral/list.js';
 import type { Session } from '../../src/ringcentral/session.js';
-import { closeAll, logIn, startPlatform } from '../support/in-process.js';
+import { closeAll, startSession } from '../support/in-process.js';
 import { failureOf, STORE } from '../support/ringcentral.js';
 
 const HOUR_MS = 3_600_000;
@@ -11,10 +11,7 @@ const HOUR_MS = 3_600_000;
 let platform: Platform;
 let session: Session;
 
-beforeEach(async () => {
-  platform = await startPlatform();
-  ({ session } = await logIn(platform));
-});
+beforeEach(async () => void ({ platform, session } = await startSession()));
 afterEach(closeAll);
 
 const list = (turn?: (page: number) => Promise<void>) =>
@@ -75,10 +72,7 @@ it('all pages end if one brings nothing new', async () => {
   expect(pages()).toHaveLength(2);
 });
 
-it.each<[string, Parameters<Platform['fail']>[2]]>([
-  ['cannot be read', 'cut'],
-  ['is no list', { status: 200, body: {} }],
-])('all pages are nothing if one %s', async (_, fault) => {
+it.each<Fault>(['cut', { status: 200, body: {} }])('all pages are nothing if one is %j', async (fault) => {
   fill(1500);
   platform.onRequest = ({ query }) => {
     if (query.get('page') === '2') platform.fail('GET', STORE, fault, 1);

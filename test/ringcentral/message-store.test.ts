@@ -12,7 +12,7 @@ import {
   transcription,
 } from '../../src/ringcentral/message-store.js';
 import type { Session } from '../../src/ringcentral/session.js';
-import { closeAll, logIn, startPlatform } from '../support/in-process.js';
+import { closeAll, startSession } from '../support/in-process.js';
 import { failureOf, STORE } from '../support/ringcentral.js';
 
 const DAY_MS = 86_400_000;
@@ -21,10 +21,7 @@ const COLLEAGUE = '823476228763';
 let platform: Platform;
 let session: Session;
 
-beforeEach(async () => {
-  platform = await startPlatform();
-  ({ session } = await logIn(platform));
-});
+beforeEach(async () => void ({ platform, session } = await startSession()));
 afterEach(closeAll);
 
 const list = (extension = '~') => listVoicemails(session, extension, Date.now() - DAY_MS);

@@ -4,7 +4,7 @@ import { apiError, CREDENTIALS, EXTENSION_ID, loginError, type Fault } from '../
 import { LoginRefused, RingCentralError, Unanswered } from '../../src/ringcentral/errors.js';
 import { ringCentralUrl } from '../../src/ringcentral/sdk.js';
 import type { Session } from '../../src/ringcentral/session.js';
-import { closeAll, logIn, newSession, serve, startPlatform } from '../support/in-process.js';
+import { closeAll, logIn, newSession, serve, startPlatform, startSession } from '../support/in-process.js';
 import { asked, failureOf, PASSWORD, sentTo, SUBSCRIPTIONS, TOKEN_PATH, tooMany } from '../support/ringcentral.js';
 
 const LIST = { method: 'GET', url: '/restapi/v1.0/subscription' } as const;
@@ -19,9 +19,8 @@ afterEach(closeAll);
 
 /** A platform, a session at it, and how to ask for the list of subscriptions. */
 async function start(options: object = {}) {
-  const platform = await startPlatform();
-  const { session, said } = await logIn(platform, CREDENTIALS, options);
-  return { platform, session, said, list: () => session.json('list the subscriptions', LIST) };
+  const { platform, session } = await startSession(CREDENTIALS, options);
+  return { platform, session, list: () => session.json('list the subscriptions', LIST) };
 }
 
 /** Has waits pass at once. Fills with how long they were, in milliseconds. */
@@ -45,8 +44,7 @@ it('a login sends the JWT once, and nothing else, however many ask for it', asyn
 });
 
 it.each(['101', ''])('a login still works with a password, and the extension %j', async (extension) => {
-  const platform = await startPlatform();
-  const { session } = await logIn(platform, { ...PASSWORD, RINGCENTRAL_EXTENSION: extension });
+  const { platform, session } = await startSession({ ...PASSWORD, RINGCENTRAL_EXTENSION: extension });
   expect(sentTo(platform, 'POST', TOKEN_PATH)).toMatchObject([{ grant_type: 'password' }]);
   await expect(session.json('list the subscriptions', LIST)).resolves.toMatchObject({ records: [] });
 });
@@ -84,7 +82,7 @@ it.each<[string, Fault]>([
   ['a redirect', { status: 302, headers: { Location: '/elsewhere' }, body: '' }],
   ['a long wait', tooMany(300)],
   ['a cut connection', 'cut'],
-])('a login is sent once, and again when it is asked for, if the answer says nothing of it: %s', async (_, fault) => {
+])('a login without a clear answer is sent once, and may be sent again: %s', async (_, fault) => {
   const platform = await startPlatform();
   platform.fail('POST', TOKEN_PATH, fault, 1);
   const { session } = newSession(platform);
@@ -140,7 +138,6 @@ it('a login has its own token beside another session of the same program', async
 
 const DAYS_MS = 3 * 86_400_000;
 const isNow = (now: number, session: Session) => expect(Math.abs(session.now() - now)).toBeLessThan(60_000);
-
 it.each([0, DAYS_MS, -DAYS_MS])('RingCentral’s clock counts, %i ms off, whatever this machine’s does', async (ms) => {
   const { platform, session, list } = await start();
   platform.clockOffsetMs = ms;
@@ -183,8 +180,7 @@ it('a request after a new login is the same: method, query and body', async () =
 it('a refusal is told as RingCentral words it if a new login does not help', async () => {
   const { platform, list } = await start();
   platform.fail('GET', SUBSCRIPTIONS, apiError(401, 'OAU-999', 'Not with this app'));
-  const { message } = await failureOf(list());
-  expect(message).toBe('Could not list the subscriptions: OAU-999 Not with this app.');
+  expect((await failureOf(list())).message).toBe('Could not list the subscriptions: OAU-999 Not with this app.');
   expect(asked(platform).slice(1)).toEqual(['GET subscription', 'POST token', 'GET subscription']);
 });
 
@@ -216,7 +212,7 @@ it.each([
   expect(asked(platform)).toHaveLength(3);
 });
 
-it.each([[[61]], [[1, 45]]])('too many requests are told after no long and one short wait: %j s', async (waits) => {
+it.each([[[61]], [[1, 45]]])('a long wait, or a second one, is told and not waited out: %j s', async (waits) => {
   interceptWaits();
   const { platform, list } = await start();
   for (const wait of waits) platform.fail('GET', SUBSCRIPTIONS, tooMany(wait), 1);
@@ -251,7 +247,6 @@ it.each(['POST', 'DELETE'] as const)('a passing failure of a %s is not: it may h
 });
 
 const PROXY = '; HTTPS_PROXY is set, but .*\\)\\. Check .* and the network\\.$';
-
 it.each<[string, Fault, string]>([
   ['never comes', 'hang', `did not answer \\(no answer within 0\\.3 seconds${PROXY}`],
   ['is cut', 'cut', `did not answer \\((the connection was cut|ECONNRESET)${PROXY}`],
@@ -338,7 +333,9 @@ it.each(['read', 'download'])('the token goes nowhere else, asked for or redirec
   const { platform, session } = await start();
   const ask = (url: string) =>
     how === 'read' ? session.text('read it', { method: 'GET', url }) : session.download('read it', url, async () => {});
-  expect((await failureOf(ask(`${elsewhere}/x`))).message).toMatch(/^Could not read it: .* is not RingCentral\.$/);
+  expect((await failureOf(ask(`${elsewhere}/x`))).message).toMatch(
+    /^Could not read it: .* is not on RingCentral's servers\.$/,
+  );
   const redirect = { status: 307, headers: { Location: `${elsewhere}/x` }, body: '' };
   platform.fail('GET', /x$/, redirect);
   platform.fail('POST', TOKEN_PATH, redirect);

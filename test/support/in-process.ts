@@ -53,3 +53,10 @@ export async function logIn(...args: Parameters<typeof newSession>) {
   await opened.session.logIn();
   return opened;
 }
+
+/** A new platform, a session that is logged in at it, and what closeAll() aborts. */
+export async function startSession(env?: Environment, options?: object) {
+  const [platform, end] = [await startPlatform(), new AbortController()];
+  closers.push(async () => end.abort());
+  return { platform, end, ...(await logIn(platform, env, options)) };
+}

@@ -10,9 +10,9 @@ export function received(socket: Socket): Promise<string> {
 }
 
 /** Sends bytes as they are over a connection of their own, and resolves to all that comes back. */
-export function exchange(port: number, ...parts: (string | Buffer)[]): Promise<string> {
+export function exchange(port: number, bytes: string | Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1');
-  for (const part of parts) socket.write(part);
+  socket.write(bytes);
   return received(socket);
 }
 

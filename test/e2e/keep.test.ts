@@ -1,0 +1,116 @@
+import { afterEach, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
+import { CREDENTIALS, Platform } from '../../scripts/fake/platform.js';
+import { startTunnel, type Tunnel } from '../../scripts/fake/tunnel.js';
+import { itIfNotWindows } from '../support/available.js';
+import { endPrograms, program, run, runProgram, Transcript } from '../support/programs.js';
+import { requested } from '../support/keep.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+let platform: Platform;
+let tunnel: Tunnel;
+let port = 0;
+
+afterEach(async () => {
+  await endPrograms();
+  await Promise.all([platform.close(), tunnel.close()]);
+});
+
+/** keep as a program of its own, beside a platform and a tunnel; `begin` starts it, again with the same ledger. */
+async function start(settings: Record<string, string> = {}) {
+  const free = createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  ({ port } = free.address() as AddressInfo);
+  await new Promise((resolve) => free.close(resolve));
+  platform = await Platform.start();
+  tunnel = await startTunnel(() => `http://127.0.0.1:${port}`);
+  const env = {
+    ...CREDENTIALS,
+    RINGCENTRAL_SERVER: platform.url,
+    WEBHOOK_ADDRESS: tunnel.url,
+    PORT: String(port),
+    LOG_FORMAT: 'json',
+    ...settings,
+  };
+  const cwd = temporaryFolder();
+  const begin = () => {
+    const child = run(process.execPath, [program('scripts/keep'), '--every', '1s'], env, cwd);
+    const [stdout, stderr] = [new Transcript(child.stdout), new Transcript(child.stderr)];
+    const ids = () => stdout.lines.map((line) => (JSON.parse(line) as { body: { id: number } }).body.id);
+    /** Sends a signal, and resolves to the exit status, or the signal that ended it. */
+    const end = async (signal: NodeJS.Signals) => {
+      const ended = once(child, 'close');
+      child.kill(signal);
+      const [status, ending] = await ended;
+      return status ?? ending;
+    };
+    return { child, stdout, stderr, ids, end };
+  };
+  return { env, cwd, begin };
+}
+
+itIfNotWindows(
+  'registers, logs each voicemail once through kill -9 and lost notifications, and ends in order',
+  async () => {
+    const { begin } = await start();
+    const first = begin();
+    await first.stderr.match(/Call the number/);
+    const told = (await platform.leaveVoicemail()).message;
+    await first.stdout.match(new RegExp(`"id":${told.id}`));
+    const lost = platform.store();
+    await first.stdout.match(new RegExp(`"id":${lost.id}`));
+    // By the next list the ledger has it.
+    await requested(platform, 'GET', /\/message-store$/);
+    expect(first.stderr.text).toMatch(/1 voicemail came without a notification:/);
+    expect(await first.end('SIGKILL')).toBe('SIGKILL');
+
+    const missed = (await platform.leaveVoicemail()).message;
+    const second = begin();
+    await second.stdout.match(new RegExp(`"id":${missed.id}`));
+    await second.stderr.match(/Call the number/);
+    expect(first.ids()).toEqual([told.id, lost.id]);
+    expect(second.ids()).toEqual([missed.id]);
+    expect(await second.end('SIGTERM')).toBe(0);
+    // kill -9 left the session of the first one.
+    expect(platform.sessions).toBe(1);
+    expect(platform.subscriptions).toHaveLength(1);
+    expect(first.stderr.text + second.stderr.text).not.toMatch(/Warning|^ +at /m);
+  },
+);
+
+itIfNotWindows.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s while RingCentral hangs', async (signal) => {
+  const { begin } = await start();
+  platform.fail('POST', /\/oauth\/token$/, 'hang');
+  const { stderr, end } = begin();
+  await stderr.match(/Listening/);
+  expect(await end(signal)).toBe(0);
+});
+
+itIfNotWindows('a second signal ends it at once', async () => {
+  const { begin } = await start();
+  const { child, stderr, end } = begin();
+  await stderr.match(/Call the number/);
+  // A request under way, which is waited for.
+  const slow = createConnection(port).on('error', () => {});
+  slow.write('POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n');
+  await once(slow, 'ready');
+  child.kill('SIGTERM');
+  await stderr.match(/Stopping on SIGTERM/);
+  expect(await end('SIGINT')).toBe('SIGINT');
+});
+
+it('says before it listens what is wrong with its command line, its settings and its port', async () => {
+  const { env, cwd } = await start();
+  const other = createServer().listen(port, '127.0.0.1');
+  await once(other, 'listening');
+  const taken = await runProgram('scripts/keep', [], { ...env, HOST: '127.0.0.1' }, cwd);
+  other.close();
+  expect(taken).toMatchObject({ status: 1, stdout: '' });
+  expect(taken.stderr).toMatch(/PORT \d+ is in use: .*\n.*`npm run keep` receives by itself: stop `npm start`\.\n$/);
+  const wrong = await runProgram('scripts/keep', ['--every', '0s'], env, cwd);
+  expect(wrong).toMatchObject({ status: 2, stderr: expect.stringMatching(/\n.*Usage: npm run keep -- --help\n$/) });
+  const unset = await runProgram('scripts/keep', [], { ...env, RINGCENTRAL_JWT: '' }, cwd);
+  expect(unset).toMatchObject({ status: 1, stderr: expect.stringMatching(/Not set: RINGCENTRAL_JWT\./) });
+  expect(platform.requests).toEqual([]);
+});
