@@ -1,7 +1,8 @@
 import '../src/node-version.js';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,8 +22,15 @@ async function demo(): Promise<void> {
   const port = await freePort(8081).catch(() => freePort(0));
   const ngrok = await startNgrokAgent({ tunnels: [tunnel(`http://127.0.0.1:${port}`, `localhost:${port}`)] });
   const agents = { NGROK_API_URL: ngrok.url, CLOUDFLARED_API_URL: ngrok.url };
-  const env = { ...CREDENTIALS, ...agents, RINGCENTRAL_SERVER: platform.url, PORT: port };
+  const env = { ...CREDENTIALS, ...agents, RINGCENTRAL_SERVER: platform.url, PORT: port, HOST: '127.0.0.1' };
   const running = new Set<ChildProcess>();
+  // However this program ends, nothing is left.
+  process.on('exit', () => {
+    for (const child of running) child.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(1));
   /** Starts a built program in a folder without .env, with these settings only. It shares stdout and stderr. */
   const start = (program: string, args: string[], settings: Record<string, string>) => {
     const kept = Object.fromEntries(ENVIRONMENT.map((name) => [name, process.env[name]]));
@@ -64,7 +72,6 @@ async function demo(): Promise<void> {
   } finally {
     await Promise.all([...running].map(stop));
     await Promise.all([ngrok.close(), platform.close()]);
-    await rm(folder, { recursive: true });
   }
   say('That was the whole way. For your own number, follow the README from step 1.');
 }

@@ -3,7 +3,7 @@ import { Failure } from '../src/errors.js';
 import { checkAddress } from '../src/registration/handshake-check.js';
 import { register } from '../src/registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../src/registration/tunnels.js';
-import { findWatched, listExtensions, shownFilter, type Mailbox } from '../src/ringcentral/extensions.js';
+import { findWatched, listExtensions, withLabels, type Mailbox } from '../src/ringcentral/extensions.js';
 import { withSession, type Session } from '../src/ringcentral/session.js';
 import type { Subscription } from '../src/ringcentral/subscriptions.js';
 import { deleteSubscription, isLive, listSubscriptions } from '../src/ringcentral/subscriptions.js';
@@ -70,20 +70,26 @@ async function subscribe(
     const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
     if (problems.length > 0) throw new Failure(problems.join('\n'));
     const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';
-    const registered = await register(session, { address, eventFilters, verificationToken, need }, say);
+    const request = { address, eventFilters, verificationToken, need } as const;
+    const registered = await register(session, request, say).catch((error: unknown) => {
+      throw error instanceof Failure ? new Failure(withLabels(error.message, mailboxes)) : error;
+    });
     const { subscription, refused, replaced, left, ended, warnings } = registered;
     const now = session.now();
     const missed = 'RingCentral had ended an earlier subscription. To see what you missed';
     if (ended.length > 0) say(`${missed}: ${catchUpCommand(ended, now)}`, 'warning');
     const lines = [
-      `Subscribed to ${eventFilters.filter((filter) => !refused.some((each) => each.filter === filter)).join(', ')}`,
+      withLabels(
+        `Subscribed to ${eventFilters.filter((filter) => !refused.some((each) => each.filter === filter)).join(', ')}`,
+        mailboxes,
+      ),
       `  id       ${subscription.id}`,
       `  expires  ${shownExpiry(subscription, now)}`,
       ...(replaced > 0 ? [`  replaces ${plural(replaced, 'earlier subscription')} of this address`] : []),
     ];
     for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await write(safeText(line));
     for (const { filter, reason } of refused)
-      say(`RingCentral will send nothing for ${shownFilter(filter, mailboxes)}: ${reason}`, 'warning');
+      say(withLabels(`RingCentral will send nothing for ${filter}: ${reason}`, mailboxes), 'warning');
     for (const warning of warnings) say(warning, 'warning');
     if (left.size > 0)
       throw new Failure(
@@ -117,8 +123,8 @@ function description(subscription: Subscription, isOwn: boolean, now: number, ex
     `${id}${isOwn ? '  (this receiver)' : ''}`,
     `  state    ${status}${since}`,
     `  expires  ${shownExpiry(subscription, now)}`,
-    ...subscription.eventFilters.map((filter) => `  filter   ${shownFilter(filter, extensions)}`),
-    ...subscription.disabledFilters.map((each) => `  disabled ${shownFilter(each.filter, extensions)}: ${each.reason}`),
+    ...subscription.eventFilters.map((filter) => `  filter   ${withLabels(filter, extensions)}`),
+    ...subscription.disabledFilters.map((each) => `  disabled ${withLabels(each.filter, extensions)}: ${each.reason}`),
     `  address  ${address || subscription.transportType}`,
     ...replacement(subscription, isOwn, now),
   ];

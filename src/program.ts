@@ -68,7 +68,7 @@ export async function runProgram<const O extends Options>(
       throw new Failure(`stdout cannot be written: ${errorOf(error).message}`);
     });
   const progress = (text: string) => {
-    if (!process.stderr.isTTY) return;
+    if (!process.stderr.isTTY || !process.stdout.isTTY) return;
     before = CLEAR_LINE;
     // After the lines that wait for the end of this turn.
     setImmediate(() => process.stderr.write(`${CLEAR_LINE}${safeText(text)}`));

@@ -137,7 +137,7 @@ export function watchSettings(env: Environment): WatchSettings {
   const { WEBHOOK_EXTENSIONS: extensions, WEBHOOK_EVENT_FILTERS: filters } = env;
   if (extensions && filters)
     throw new Failure('WEBHOOK_EXTENSIONS and WEBHOOK_EVENT_FILTERS are both set: choose one.');
-  if (extensions === 'all') return { extensions };
+  if (extensions?.toLowerCase() === 'all') return { extensions: 'all' };
   const given = (extensions || filters || voicemailFilter('~')).split(',').map((each) => each.trim());
   if (!extensions) {
     if (given.every((filter) => /^\/restapi\/\S+$/.test(filter))) return { eventFilters: given };

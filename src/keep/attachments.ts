@@ -119,7 +119,9 @@ export class Recordings {
         if (name.endsWith('.part') && statSync(path).mtimeMs < Date.now() - HOUR_MS) rmSync(path);
       }
     } catch (error) {
-      throw new Failure(`The folder ${folder} cannot be used: ${errorOf(error).message}.`);
+      throw new Failure(
+        `Recordings cannot go to ${folder} (${errorOf(error).message}): name a folder that this user may write.`,
+      );
     }
   }
 

@@ -37,8 +37,8 @@ export class LedgerFile {
   }
 
   append(line: object): void {
-    if (this.#state !== 'usable') return;
-    if (this.#pending.length === 0) process.nextTick(() => this.flush());
+    if (this.#state === 'unreadable') return;
+    if (this.#pending.length === 0) process.nextTick(() => (this.#state === 'unwritten' ? this.check() : this.flush()));
     this.#pending.push(JSON.stringify(line));
   }
 
@@ -87,7 +87,7 @@ export class LedgerFile {
   }
 
   #fail(what: 'read' | 'written', error: unknown): void {
-    this.problem = `${this.path} cannot be ${what} (${errorOf(error).message}): after a restart, voicemails may come twice.`;
+    this.problem = `${this.path} cannot be ${what} (${errorOf(error).message}): after a restart, voicemails may come twice. Let this user read and write it, or set KEEP_FILE to another file.`;
     this.#state = what === 'read' ? 'unreadable' : 'unwritten';
     this.#pending = [];
   }

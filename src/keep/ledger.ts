@@ -29,6 +29,8 @@ interface MailboxState {
 export class Ledger {
   /** Message id → the extension that has it, if a transcript is awaited. Oldest first. */
   readonly logged = new Map<string, string | undefined>();
+  // One iterator for good, as in the event log.
+  readonly #oldest = this.logged.keys();
   readonly #mailboxes = new Map<string, MailboxState>();
   /** Ids of subscriptions that keep created. */
   readonly #created = new Set<string>();
@@ -128,7 +130,7 @@ export class Ledger {
 
   #remember(id: string, awaited: string | undefined): void {
     this.logged.set(id, awaited);
-    if (this.logged.size > REMEMBERED) this.logged.delete(this.logged.keys().next().value ?? '');
+    if (this.logged.size > REMEMBERED) this.logged.delete(this.#oldest.next().value ?? '');
   }
 
   #add(line: object): void {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DAY_MS, HOUR_MS, MINUTE_MS, perMinute, SECOND_MS } from '../pace.js';
 import { NoTunnel } from '../registration/tunnels.js';
-import { isRefused, isTemporary, retryAfterMs } from '../ringcentral/errors.js';
+import { isRefused, isTemporary, LoginRefused, retryAfterMs } from '../ringcentral/errors.js';
 import { findWatched, type Watched } from '../ringcentral/extensions.js';
 import type { WatchSettings } from '../settings.js';
 import { compare, type CompareOptions } from './compare.js';
@@ -17,6 +17,8 @@ const LISTS_PER_MINUTE = 20;
 export class Loop {
   readonly #turn: () => Promise<void>;
   #watched: Watched | undefined;
+  /** RingCentral's time at the login, until the mailboxes are known. */
+  #met: number | undefined;
   #notHereMs = NOT_HERE_MS;
   /** When refused events were last asked for again. */
   #renewedAt = performance.now();
@@ -61,7 +63,7 @@ export class Loop {
     const { session, everyMs, ledger, recordings, problems } = this.options;
     const failure = await problems.attempt('the extensions', async () => {
       await session.logIn();
-      const met = session.now();
+      const met = (this.#met ??= session.now());
       const watched = await findWatched(session, wanted);
       for (const { id, number } of watched.mailboxes) {
         ledger.meet(id, met);
@@ -76,9 +78,12 @@ export class Loop {
         this.#renewedAt = performance.now();
       }
       this.#watched = watched;
+      this.#met = undefined;
       Object.assign(this.#due, { road: 0, compare: 0 });
       return [...watched.problems, ...(unread ? [unread] : [])];
     });
+    if (failure && (failure instanceof LoginRefused || !isTemporary(failure)))
+      problems.set('the extensions', `${failure.message}\nThen restart keep: by itself, it tries again in an hour.`);
     if (isTemporary(failure)) return Math.max(Math.min(everyMs, MINUTE_MS), retryAfterMs(failure));
     return failure ? HOUR_MS : DAY_MS;
   }

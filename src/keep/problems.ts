@@ -7,7 +7,7 @@ export type Problems = ReturnType<typeof problemLog>;
 
 /**
  * Says each problem once when it begins and once when it ends. Its lines may alternate between several kinds: each kind is
- * said once. Ends are not said until everything has worked once.
+ * said once.
  */
 export function problemLog(say: Say, signal: AbortSignal) {
   /** What it is about → kind of line → the last such line. */
@@ -29,8 +29,10 @@ export function problemLog(say: Say, signal: AbortSignal) {
       });
       open.set(about, lines);
       if (fresh.length > 0) say(fresh.join('\n'), 'error');
-    } else if (open.delete(about) && hasWorked)
-      say(open.size === 0 ? 'Everything works again.' : `Works again: ${about}.`);
+    } else if (open.delete(about)) {
+      if (!hasWorked) say(`Works now: ${about}.`);
+      else say(open.size === 0 ? 'Everything works again.' : `Works again: ${about}.`);
+    }
   };
   /** Does a step, which may resolve to messages of what failed in it. Resolves to the Failure, if there was one. */
   const attempt = async (about: string, step: () => Promise<string[] | void>): Promise<Failure | undefined> => {

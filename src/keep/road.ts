@@ -6,7 +6,7 @@ import { shakeHands } from '../registration/handshake-check.js';
 import { register, removeEarlier, type Registered } from '../registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../registration/tunnels.js';
 import { refusedFilters } from '../ringcentral/event-filters.js';
-import { mailboxesOf, shownFilter, type Mailbox, type Watched } from '../ringcentral/extensions.js';
+import { mailboxesOf, withLabels, type Mailbox, type Watched } from '../ringcentral/extensions.js';
 import type { Session } from '../ringcentral/session.js';
 import type { Subscription } from '../ringcentral/subscriptions.js';
 import { isLive, listSubscriptions, missedSince, shownExpiry } from '../ringcentral/subscriptions.js';
@@ -133,8 +133,8 @@ export class Road {
     const { subscription, refused, left, warnings } = await register(session, wanted, say);
     const granted = eventFilters.filter((filter) => !refused.some((each) => each.filter === filter));
     this.#registered = { address, asked: eventFilters, granted };
-    this.#refused = refused.map(
-      ({ filter, reason }) => `RingCentral will send nothing for ${shownFilter(filter, mailboxes)}: ${reason}`,
+    this.#refused = refused.map(({ filter, reason }) =>
+      withLabels(`RingCentral will send nothing for ${filter}: ${reason}`, mailboxes),
     );
     say(`Subscribed${isFirst ? '' : ' again'}: ${address}, until ${shownExpiry(subscription, session.now())}`);
     if (isFirst) {

@@ -38,7 +38,8 @@ const ADVICE_OF = {
     'Check RINGCENTRAL_USERNAME, RINGCENTRAL_PASSWORD and RINGCENTRAL_EXTENSION, or better, set RINGCENTRAL_JWT.',
   'OAU-146 OAU-153 invalid_client': `Copy client id and client secret again ${PAGE_OF_APP}, and use the RINGCENTRAL_SERVER they belong to.`,
   'OAU-168': 'This account has a second factor, so a password cannot log in: set RINGCENTRAL_JWT.',
-  'OAU-252': 'Create a new RINGCENTRAL_JWT: this one is wrong, expired, revoked, or made for another app or server.',
+  'OAU-252':
+    'Copy RINGCENTRAL_JWT again, whole and in one line. If it is still rejected, create a new one: this one is wrong, expired, revoked, or made for another app or server.',
   'OAU-213': 'The login has ended: run this again.',
   address: 'WEBHOOK_ADDRESS (or --address) is wrong, or RingCentral cannot reach it: is its tunnel running?',
   eventFilters: `Correct ${WATCHED}.`,

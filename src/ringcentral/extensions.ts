@@ -54,20 +54,21 @@ export async function findWatched(session: Session, wanted: WatchSettings): Prom
   const { extensions } = wanted;
   const find = (number: string) => {
     const found = all.find((each) => each.number === number);
-    if (found?.status === 'Enabled') return [found];
-    problems.push(
-      found ? `${found.label} is not enabled (${shownText(found.status) ?? 'no status'}).` : unknownNumber(number, all),
-    );
+    if (found && hasMailbox(found)) return [found];
+    const why = found?.status === 'Enabled' ? 'has no mailbox' : 'is not enabled';
+    const leaveOut = `leave ${number} out of WEBHOOK_EXTENSIONS.`;
+    problems.push(found ? `${found.label} ${why}: ${leaveOut}` : unknownNumber(number, all));
     return [];
   };
-  const mailboxes =
-    extensions === 'all'
-      ? all.filter(({ status, type }) => status === 'Enabled' && !WITHOUT_MAILBOX.test(String(type)))
-      : extensions.flatMap(find);
+  const mailboxes = extensions === 'all' ? all.filter(hasMailbox) : extensions.flatMap(find);
   if (mailboxes.length === 0 && problems.length === 0) problems.push('This account has no extension with a mailbox.');
   // Always in the same order: another order would look like another subscription.
   mailboxes.sort((one, other) => one.id.localeCompare(other.id));
   return { eventFilters: mailboxes.map(({ id }) => voicemailFilter(id)), mailboxes, problems };
+}
+
+function hasMailbox({ status, type }: { status: unknown; type: unknown }): boolean {
+  return status === 'Enabled' && !WITHOUT_MAILBOX.test(String(type));
 }
 
 /** The mailboxes that event filters name; `~` is that of the user who logged in. */
@@ -84,8 +85,10 @@ function unknownNumber(number: string, all: Mailbox[]): string {
   return `There is no extension ${number}${nearest.length > 0 ? `; the nearest: ${nearest.join('; ')}` : ''}. Correct WEBHOOK_EXTENSIONS.`;
 }
 
-/** An event filter, with the number and name of its extension if they are known: it only has the id. */
-export function shownFilter(filter: string, mailboxes: Mailbox[]): string {
-  const mailbox = mailboxes.find(({ id }) => id === voicemailExtension(filter));
-  return mailbox?.number ? `${filter} (${mailbox.label})` : filter;
+/** Text with the number and name of each extension behind its event filters, which only have ids. */
+export function withLabels(text: string, mailboxes: Mailbox[]): string {
+  return text.replace(/[^\s,[\]]+\/extension\/(\d+)\/voicemail/g, (filter, id) => {
+    const mailbox = mailboxes.find((each) => each.id === id);
+    return mailbox?.number ? `${filter} (${mailbox.label})` : filter;
+  });
 }

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CREDENTIALS, Platform } from '../../scripts/fake/platform.js';
 import { startTunnel, type Tunnel } from '../../scripts/fake/tunnel.js';
 import { itIfNotWindows } from '../support/available.js';
@@ -37,7 +38,9 @@ async function start(settings: Record<string, string> = {}) {
   const begin = () => {
     const child = run(process.execPath, [program('scripts/keep'), '--every', '1s'], env, cwd);
     const [stdout, stderr] = [new Transcript(child.stdout), new Transcript(child.stderr)];
-    const ids = () => stdout.lines.map((line) => (JSON.parse(line) as { body: { id: number } }).body.id);
+    // The last one may be cut off.
+    const lines = () => stdout.text.split('\n').slice(0, -1);
+    const ids = () => lines().map((line) => (JSON.parse(line) as { body: { id: number } }).body.id);
     /** Sends a signal, and resolves to the exit status, or the signal that ended it. */
     const end = async (signal: NodeJS.Signals) => {
       const ended = once(child, 'close');
@@ -113,4 +116,55 @@ it('says before it listens what is wrong with its command line, its settings and
   const unset = await runProgram('scripts/keep', [], { ...env, RINGCENTRAL_JWT: '' }, cwd);
   expect(unset).toMatchObject({ status: 1, stderr: expect.stringMatching(/Not set: RINGCENTRAL_JWT\./) });
   expect(platform.requests).toEqual([]);
+});
+
+/** Random numbers from 0 to 1 that are the same each time (Park and Miller). */
+function randomNumbers(seed: number): () => number {
+  return () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+}
+
+itIfNotWindows.each([1, 2])('loses nothing and doubles no more than kill -9 may, on bad day %i', async (seed) => {
+  const { begin } = await start();
+  const random = randomNumbers(seed * 1000);
+  const runs = [begin()];
+  await runs[0]?.stderr.match(/Call the number/);
+  const left: string[] = [];
+  const accidents = [
+    async () => {
+      await tunnel.close();
+      await sleep(300);
+      await tunnel.open();
+    },
+    async () => void (platform.lostDeliveries = 2),
+    async () => platform.endSessions(),
+    async () => {
+      platform.down = true;
+      await sleep(700);
+      platform.down = false;
+    },
+    async () => {
+      await runs.at(-1)?.end('SIGKILL');
+      await sleep(random() * 500);
+      runs.push(begin());
+    },
+  ];
+  for (let i = 0; i < 24; i++) {
+    const accident = i % 2 === 0 ? accidents[Math.floor(random() * accidents.length)]?.() : undefined;
+    for (let n = 0; n < 2; n++) {
+      left.push(String((await platform.leaveVoicemail()).message.id));
+      await sleep(random() * 200);
+    }
+    await accident;
+  }
+  const logged = () => runs.flatMap((each) => each.ids().map(String));
+  for (;;) {
+    const missing = left.find((id) => !logged().includes(id));
+    if (missing === undefined) break;
+    await runs.at(-1)?.stdout.match(new RegExp(`"id":${missing}`));
+  }
+  const doubled = logged().length - new Set(logged()).size;
+  // What was being written at that moment: a line, or a few of one write.
+  expect(doubled).toBeLessThanOrEqual(2 * (runs.length - 1));
+  expect(await runs.at(-1)?.end('SIGTERM')).toBe(0);
+  expect(platform.subscriptions).toHaveLength(1);
 });

@@ -89,14 +89,14 @@ describe('WEBHOOK_EXTENSIONS', () => {
     platform.refusedFilters.set(COLLEAGUE, 'disabled');
     const { status, stdout, stderr } = await register([], { WEBHOOK_EXTENSIONS: 'all' });
     expect(status).toBe(0);
-    expect(stdout).toMatch(`Subscribed to ${all[0]}, ${all[2]}\n`);
+    expect(stdout).toMatch(`Subscribed to ${all[0]} (ext. 101, Ada Byron), ${all[2]} (ext. 200, Support)\n`);
     expect(stderr).toContain(`\nRingCentral will send nothing for ${all[1]} (ext. 102, Charles Babbage): `);
     expect(platform.subscriptions).toMatchObject([{ eventFilters: withIds([all[0] ?? '', all[2] ?? '']) }]);
   });
 
   it.each<[string, string, RegExp]>([
     ['does not exist', '101,103', /\nThere is no extension 103; the nearest: ext\. 102, Charles Babbage; /],
-    ['will not come', '101,102', /will send nothing for \S+63\/voicemail: .*permission/],
+    ['will not come', '101,102', /will send nothing for \S+63\/voicemail \(ext\. 102, .*\): .*permission/],
   ])('by number: one that %s fails the run, and nothing is changed', async (_, WEBHOOK_EXTENSIONS, said) => {
     const { platform, receiver, register } = await start();
     const before = [earlier(receiver.address)];

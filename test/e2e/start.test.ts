@@ -50,7 +50,7 @@ describe('a program that cannot be started says in one line what to do:', () => 
   it.each<[string, Record<string, string>, RegExp]>([
     ['nothing is installed', {}, /^Packages are missing: run `npm ci`\.\n$/],
     ['a package is missing', { ...BUILT, ...COMPILER }, /^Packages are missing: run `npm ci`\.\n$/],
-    ['nothing is built, and there is no compiler', INSTALLED, /^Nothing is built, .* run `npm ci` .*\n$/],
+    ['nothing is built, and there is no compiler', INSTALLED, /^There is no compiler: run `npm ci` .*\n$/],
     ['Node.js is too old', { ...BUILT, 'package.json': OLD_NODE }, TOO_OLD],
   ])('%s', async (_, files, line) => {
     const result = await start(project(files));

@@ -149,7 +149,14 @@ describe('what fails is said once when it begins, and once when it ends', () => 
     problems.set('that', messages.at(-1));
     for (const about of ['that', 'it']) problems.set(about, undefined);
     problems.set('it', messages[0]);
-    expect(said).toEqual(['at the start', ...lines, 'Works again: that.', 'Everything works again.', messages[0]]);
+    expect(said).toEqual([
+      'at the start',
+      'Works now: it.',
+      ...lines,
+      'Works again: that.',
+      'Everything works again.',
+      messages[0],
+    ]);
   });
 
   it('two mailboxes that are known by their ids alone', () => {
@@ -167,7 +174,7 @@ it('several extensions are subscribed and compared, as far as they are there', a
   platform.refusedMailboxes.set(EXTENSION_ID, 'CMN-404');
   const { said, stdout } = await startedKeep(world, { env: { WEBHOOK_EXTENSIONS: '101,102,104,105' } });
   await said.match(/^ext. 101, Ada Byron: Could not list the voicemails: CMN-404/);
-  await said.match(/^ext. 104, .* is not enabled .*\nThere is no extension 105; /);
+  await said.match(/^ext. 104, .* is not enabled: .*\nThere is no extension 105; /);
   platform.store({ id: 7 }, ids[1]);
   await stdout.match(/"id":7/);
   const subscribed = sentTo(platform, 'POST', SUBSCRIPTIONS);

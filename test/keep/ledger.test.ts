@@ -145,7 +145,8 @@ it.each([
 });
 
 describe('a file that cannot be used', () => {
-  const AFTER = 'after a restart, voicemails may come twice.';
+  const AFTER =
+    'after a restart, voicemails may come twice. Let this user read and write it, or set KEEP_FILE to another file.';
 
   it('is told of, and has all once it can be written', async () => {
     const file = join(temporaryFolder(), 'later', 'ledger');

@@ -196,7 +196,7 @@ it('a folder that cannot be made fails at once', () => {
   const folder = join(temporaryFolder(), 'file');
   writeFileSync(folder, '');
   const output = { write: () => Promise.resolve(), format: 'json', progress: () => {}, signal: end.signal } as const;
-  expect(() => new Recordings(folder, output)).toThrow(`The folder ${folder} cannot be used: `);
+  expect(() => new Recordings(folder, output)).toThrow(`Recordings cannot go to ${folder} (`);
 });
 
 it('what a kill left behind long ago is deleted, and nothing else', async () => {

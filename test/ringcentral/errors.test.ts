@@ -71,7 +71,7 @@ it.each<[what: string, code: string, message: string, parameterName: string, adv
 it.each<[string, RegExp, Environment]>([
   ['invalid_client', /client id and client secret again .* RINGCENTRAL_SERVER/, CREDENTIALS],
   ['unauthorized_client', /JWT auth flow/, CREDENTIALS],
-  ['invalid_grant', /Create a new RINGCENTRAL_JWT/, CREDENTIALS],
+  ['invalid_grant', /Copy RINGCENTRAL_JWT again, .* create a new one/, CREDENTIALS],
   ['invalid_grant', /Check RINGCENTRAL_USERNAME, RINGCENTRAL_PASSWORD/, PASSWORD],
 ])('ends the login without an error code, too: %s, %s', async (error, advice, env) => {
   const body = { error, error_description: 'In so many words' };
@@ -86,7 +86,7 @@ it('suspects what the environment overrides before what is in .env', () => {
     readRefusal(doing, new Response(null, { status: 400 }), '{"error":"invalid_grant"}', settings, []).message;
   const said = 'If .env is right, unset RINGCENTRAL_JWT and RINGCENTRAL_SERVER in the environment: ';
   expect(refuse('log in').split('\n')[1]).toMatch(said);
-  expect(refuse('log in').split('\n')[2]).toMatch(/^Create a new RINGCENTRAL_JWT/);
+  expect(refuse('log in').split('\n')[2]).toMatch(/^Copy RINGCENTRAL_JWT again/);
   expect(refuse('list the subscriptions')).not.toMatch(said);
 });
 

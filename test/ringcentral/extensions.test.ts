@@ -40,7 +40,8 @@ it.each([
   ['103', /^There is no extension 103; the nearest: ext\. 102, Charles Babbage; ext\. 104, .*; ext\. 101, /],
   ['10', /^There is no extension 10; the nearest: ext\. 101, .* Correct WEBHOOK_EXTENSIONS\.$/],
   ['0101', /^There is no extension 0101; the nearest: ext\. 101, /],
-  ['104', /^ext\. 104, Luigi Menabrea is not enabled \(Disabled\)\.$/],
+  ['300', /^ext\. 300, .* has no mailbox: leave 300 out of WEBHOOK_EXTENSIONS\.$/],
+  ['104', /^ext\. 104, Luigi Menabrea is not enabled: leave 104 out of WEBHOOK_EXTENSIONS\.$/],
 ])('extensions by number that cannot be had are named, and the others are found: %s', async (number, said) => {
   const { mailboxes, problems } = await find([number, '101']);
   expect(mailboxes).toMatchObject([{ id: ADA }]);
