@@ -10,7 +10,7 @@ export interface NgrokAgent {
    * other programs on its port: the first answers a page, the second nothing.
    */
   answer: unknown;
-  /** The same of GET /api/endpoints, `{ endpoints: [endpoint(…)] }`, which older agents do not have. */
+  /** The same of GET /api/endpoints, `{ endpoints: […] }`, which older agents do not have. */
   endpoints: unknown;
   close(): Promise<void>;
 }
@@ -19,11 +19,6 @@ export interface NgrokAgent {
 export function tunnel(publicUrl: string, addr: string, name = 'command_line'): object {
   const proto = new URL(publicUrl).protocol.replace(':', '');
   return { name, uri: `/api/tunnels/${name}`, public_url: publicUrl, proto, config: { addr, inspect: true } };
-}
-
-/** The same as an endpoint: `url` leads to `upstream`, "http://localhost:8081". */
-export function endpoint(url: string, upstream: string, name = 'command_line'): object {
-  return { name, uri: `/api/endpoints/${name}`, url, upstream: { url: upstream, protocol: 'http1' } };
 }
 
 /** Starts an agent on a free port unless one is given. */

@@ -3,7 +3,6 @@ import type GetMessageInfoResponse from '@rc-ex/core/definitions/GetMessageInfoR
 import type SubscriptionInfo from '@rc-ex/core/definitions/SubscriptionInfo';
 import { someExtensions, type Extension } from './extensions.js';
 import { CREDENTIALS } from './login.js';
-import type { RateGroup } from './rate-limits.js';
 import { EXTENSION_ID } from './voicemail.js';
 
 /** A subscription as the API answers it. Its transport may be one that today's reference leaves out, such as PubNub. */
@@ -18,8 +17,6 @@ export interface ReceivedRequest {
   query: URLSearchParams;
   /** Parsed JSON, or the fields of a form. */
   body: unknown;
-  /** By performance.now(). */
-  receivedAt: number;
 }
 
 /** What RingCentral knows, and how it behaves: all that a test can read or set. */
@@ -70,8 +67,6 @@ export class State {
   readonly refusedMailboxes = new Map<string, 'CMN-102' | 'CMN-404' | 'CMN-408'>();
   /** Extension id → how a subscription to its events is refused: 'disabled' succeeds without it, all else fails. */
   readonly refusedFilters = new Map<string, 'SUB-405' | 'CMN-102' | 'disabled'>();
-  /** How many requests a minute are served, by kind. */
-  rateLimit: Partial<Record<RateGroup, number>> = {};
   /** Whether notifications carry the token as `Validation-Token`, to be echoed, as today's guide words it. */
   validationTokenHeader = false;
   /** After so many failed deliveries in a row a subscription becomes Blacklisted. */
@@ -91,8 +86,6 @@ export class State {
   /** How many records a page has at most, whatever was asked for. */
   maxMessagesPerPage = 1000;
   maxExtensionsPerPage = 1000;
-  /** Whether the list of extensions has all of them, whatever was asked for. */
-  ignoresFilters = false;
   /** How far RingCentral's clock is ahead of this machine's, in milliseconds. */
   clockOffsetMs = 0;
   /** Whether answers have a Date header, as HTTP servers' do. */

@@ -189,39 +189,37 @@ describe('recordings', () => {
   });
 });
 
-describe('--since', () => {
-  it.each<[string[], string | number]>([
-    [[], 24 * 60],
-    [['--since', '90m'], 90],
-    [['--since', '7d'], 7 * 24 * 60],
-    [['--since', '2026-02-03'], '2026-02-02T15:00:00.000Z'],
-    [['--since', '2026-02-03T08:00'], '2026-02-02T23:00:00.000Z'],
-    [['--since', '2026-02-03T08:00:00Z'], '2026-02-03T08:00:00.000Z'],
-  ])("is by RingCentral's clock, which also ends it, and by local time without a zone: %j", async (args, since) => {
-    platform.clockOffsetMs = -5 * DAY_MS;
-    fill(1);
-    const before = platform.now;
-    const { stdout } = await catchUp(args, { TZ: 'Asia/Tokyo' });
-    const [{ query } = { query: new URLSearchParams() }] = asksFor(STORE);
-    const from = query.get('dateFrom') ?? '';
-    expect(idsIn(stdout)).toEqual([1]);
-    expect(query.has('dateTo')).toBe(false);
-    if (typeof since === 'string') expect(from).toBe(since);
-    else {
-      // The Date header has whole seconds.
-      expect(Date.parse(from)).toBeGreaterThan(before - since * 60_000 - 1001);
-      expect(Date.parse(from)).toBeLessThanOrEqual(platform.now - since * 60_000);
-    }
-  });
+it.each<[string[], string | number]>([
+  [[], 24 * 60],
+  [['--since', '90m'], 90],
+  [['--since', '7d'], 7 * 24 * 60],
+  [['--since', '2026-02-03'], '2026-02-02T15:00:00.000Z'],
+  [['--since', '2026-02-03T08:00'], '2026-02-02T23:00:00.000Z'],
+  [['--since', '2026-02-03T08:00:00Z'], '2026-02-03T08:00:00.000Z'],
+])("is by RingCentral's clock, which also ends it, and by local time without a zone: %j", async (args, since) => {
+  platform.clockOffsetMs = -5 * DAY_MS;
+  fill(1);
+  const before = platform.now;
+  const { stdout } = await catchUp(args, { TZ: 'Asia/Tokyo' });
+  const [{ query } = { query: new URLSearchParams() }] = asksFor(STORE);
+  const from = query.get('dateFrom') ?? '';
+  expect(idsIn(stdout)).toEqual([1]);
+  expect(query.has('dateTo')).toBe(false);
+  if (typeof since === 'string') expect(from).toBe(since);
+  else {
+    // The Date header has whole seconds.
+    expect(Date.parse(from)).toBeGreaterThan(before - since * 60_000 - 1001);
+    expect(Date.parse(from)).toBeLessThanOrEqual(platform.now - since * 60_000);
+  }
+});
 
-  it('is not after that clock', async () => {
-    platform.clockOffsetMs = -5 * DAY_MS;
-    const yesterday = new Date(Date.now() - DAY_MS).toISOString();
-    const { status, stdout, stderr } = await catchUp(['--since', yesterday]);
-    expect(status).toBe(2);
-    expect(stdout).toBe('');
-    expect(stderr).toMatch(`--since ${yesterday} is not in the past\nUsage: npm run catch-up -- --help\n`);
-  });
+it('--since is not after RingCentral’s clock', async () => {
+  platform.clockOffsetMs = -5 * DAY_MS;
+  const yesterday = new Date(Date.now() - DAY_MS).toISOString();
+  const { status, stdout, stderr } = await catchUp(['--since', yesterday]);
+  expect(status).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(`--since ${yesterday} is not in the past\nUsage: npm run catch-up -- --help\n`);
 });
 
 it.each<[string[], Record<string, string>, RegExp]>([

@@ -126,6 +126,8 @@ function randomNumbers(seed: number): () => number {
 itIfNotWindows.each([1, 2])('loses nothing and doubles no more than kill -9 may, on bad day %i', async (seed) => {
   const { begin } = await start();
   const random = randomNumbers(seed * 1000);
+  platform.listLagMs = 1000;
+  platform.blacklistAfter = 3;
   const runs = [begin()];
   await runs[0]?.stderr.match(/Call the number/);
   const left: string[] = [];

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect } from '@jest/globals';
+import { afterEach, expect } from '@jest/globals';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 // Windows ends a program at once on any signal.
@@ -61,25 +61,23 @@ it.each(['stdout', 'stdout and stderr'])(
   },
 );
 
-describe('a hang-up', () => {
-  it('changes nothing if neither stream is a terminal: nohup leaves it running', async () => {
-    const receiver = await Receiver.start({}, { nodeOptions: FAST_CLOCK });
-    receiver.child.kill('SIGHUP');
-    receiver.child.kill('SIGHUP');
-    expect((await receiver.post(notification())).status).toBe(200);
-    expect(await receiver.end('SIGTERM')).toBe(0);
-    expect(receiver.stderr.text).not.toMatch(/SIGHUP/);
-  });
+it('a hang-up changes nothing if neither stream is a terminal: nohup leaves it running', async () => {
+  const receiver = await Receiver.start({}, { nodeOptions: FAST_CLOCK });
+  receiver.child.kill('SIGHUP');
+  receiver.child.kill('SIGHUP');
+  expect((await receiver.post(notification())).status).toBe(200);
+  expect(await receiver.end('SIGTERM')).toBe(0);
+  expect(receiver.stderr.text).not.toMatch(/SIGHUP/);
+});
 
-  itIfScript('stops it in order if it is on a terminal, and it says so', async () => {
-    const { child, screen } = runOnTerminal('src/server', { PORT: '0', TERM: 'dumb' });
-    const pid = Number((await screen.match(/pid (\d+)/))[1]);
-    await screen.match(/Next:/);
-    const exit = once(child, 'exit');
-    process.kill(pid, 'SIGHUP');
-    process.kill(pid, 'SIGHUP');
-    const [status] = await exit;
-    expect(status).toBe(0);
-    expect(screen.text).toMatch(/\d\d:\d\d:\d\d {2}Stopping on SIGHUP: the terminal was closed\r\n$/);
-  });
+itIfScript('a hang-up stops it in order if it is on a terminal, and it says so', async () => {
+  const { child, screen } = runOnTerminal('src/server', { PORT: '0', TERM: 'dumb' });
+  const pid = Number((await screen.match(/pid (\d+)/))[1]);
+  await screen.match(/Next:/);
+  const exit = once(child, 'exit');
+  process.kill(pid, 'SIGHUP');
+  process.kill(pid, 'SIGHUP');
+  const [status] = await exit;
+  expect(status).toBe(0);
+  expect(screen.text).toMatch(/\d\d:\d\d:\d\d {2}Stopping on SIGHUP: the terminal was closed\r\n$/);
 });

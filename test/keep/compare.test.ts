@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, expect, it } from '@jest/globals';
 import { apiError, EXTENSION_ID, type Fault, type Platform } from '../../scripts/fake/platform.js';
 import { compare, type CompareOptions } from '../../src/keep/compare.js';
 import { Ledger } from '../../src/keep/ledger.js';
@@ -46,23 +46,24 @@ function left(platform: Platform, id: number | string, hours = 0, mailbox = OWN)
   return eventOf({ ...platform.store({ id: Number(id), creationTime }, mailbox.id), id }, mailbox.id);
 }
 
-describe('what came without a notification', () => {
-  it('is logged, oldest first, in the form of the receiver, under a line that says how many', async () => {
-    const { platform, said, run, out, logged } = await start([OWN, OTHER]);
-    platform.clockOffsetMs = HOUR_MS;
-    left(platform, 2, -0.8, OTHER);
-    left(platform, 3, -0.7);
-    const { event, body } = left(platform, 1, -0.9);
-    expect(await run()).toMatchObject({ missing: 3, failure: undefined });
-    expect(logged()).toEqual(['1', '2', '3']);
-    expect(JSON.parse(out.stdout.lines[0] ?? '')).toEqual({ event, body });
-    expect(said).toEqual(['3 voicemails came without a notification:']);
-  });
+it('what came without a notification is logged, oldest first, in the form of the receiver, under a line that says how many', async () => {
+  const { platform, said, run, out, logged } = await start([OWN, OTHER]);
+  platform.clockOffsetMs = HOUR_MS;
+  left(platform, 2, -0.8, OTHER);
+  left(platform, 3, -0.7);
+  const { event, body } = left(platform, 1, -0.9);
+  expect(await run()).toMatchObject({ missing: 3, failure: undefined });
+  expect(logged()).toEqual(['1', '2', '3']);
+  expect(JSON.parse(out.stdout.lines[0] ?? '')).toEqual({ event, body });
+  expect(said).toEqual(['3 voicemails came without a notification:']);
+});
 
-  it.each([
-    ['as a number', 7],
-    ['as text', '7'],
-  ])('is logged once, with an id that is sent %s, in whatever order, also after a restart', async (_, id) => {
+it.each([
+  ['as a number', 7],
+  ['as text', '7'],
+])(
+  'what came without a notification is logged once, with an id that is sent %s, in whatever order, also after a restart',
+  async (_, id) => {
     const { platform, begin, out, run, logged } = await start();
     const notified = left(platform, id);
     expect(await out.log({ ...notified, uuid: 'one' })).toBe('logged');
@@ -75,50 +76,51 @@ describe('what came without a notification', () => {
     expect(await next.run()).toMatchObject({ missing: 0 });
     expect(await next.out.log({ ...notified, uuid: 'very late' })).toBe('repeated');
     expect(logged()).toEqual(['7', '8']);
-  });
+  },
+);
 
-  it('is not what a notification brings within the time that it gets', async () => {
-    const { platform, out, said, run, logged } = await start();
-    const notified = left(platform, 7);
-    const has = (key: string) => out.has(key) || (void out.log(notified), false);
-    expect(await run({ has })).toMatchObject({ missing: 0 });
-    expect(logged()).toEqual(['7']);
-    expect(said).toEqual([]);
-  });
-
-  it('is not what is being written, and the comparison waits for that', async () => {
-    const { platform, out, ledger, run } = await start();
-    let write = () => {};
-    out.write = (line) => new Promise((resolve) => (write = () => resolve(out.stdout.say(line))));
-    const notified = out.log(left(platform, 7));
-    let isListed = () => {};
-    const listed = new Promise<void>((resolve) => (isListed = resolve));
-    const compared = run({ has: (key) => (isListed(), out.has(key)) });
-    await listed;
-    await new Promise(setImmediate);
-    expect(ledger.isNew(OWN.id)).toBe(true);
-    write();
-    expect(await compared).toMatchObject({ missing: 0, failure: undefined });
-    expect(await notified).toBe('logged');
-    expect(ledger.isNew(OWN.id)).toBe(false);
-  });
-
-  it('comes with a later comparison if it could not be written, after its notification or a comparison', async () => {
-    const { platform, out, ledger, run, logged } = await start();
-    const { write } = out;
-    out.write = () => Promise.reject(new Error('no space left on device'));
-    await expect(out.log(left(platform, 7))).rejects.toThrow('no space left on device');
-    expect((await run()).failure?.message).toBe('A voicemail could not be logged: no space left on device.');
-    expect(ledger.isNew(OWN.id)).toBe(true);
-    out.write = write;
-    expect(await run()).toMatchObject({ missing: 1, failure: undefined });
-    expect(logged()).toEqual(['7']);
-    expect(ledger.isNew(OWN.id)).toBe(false);
-  });
+it('what came without a notification is not what a notification brings within the time that it gets', async () => {
+  const { platform, out, said, run, logged } = await start();
+  const notified = left(platform, 7);
+  const has = (key: string) => out.has(key) || (void out.log(notified), false);
+  expect(await run({ has })).toMatchObject({ missing: 0 });
+  expect(logged()).toEqual(['7']);
+  expect(said).toEqual([]);
 });
 
-describe('a list reaches back', () => {
-  it.each([0, -7, 7])('an hour by RingCentral’s clock, which is %i hours off this machine’s', async (hours) => {
+it('what came without a notification is not what is being written, and the comparison waits for that', async () => {
+  const { platform, out, ledger, run } = await start();
+  let write = () => {};
+  out.write = (line) => new Promise((resolve) => (write = () => resolve(out.stdout.say(line))));
+  const notified = out.log(left(platform, 7));
+  let isListed = () => {};
+  const listed = new Promise<void>((resolve) => (isListed = resolve));
+  const compared = run({ has: (key) => (isListed(), out.has(key)) });
+  await listed;
+  await new Promise(setImmediate);
+  expect(ledger.isNew(OWN.id)).toBe(true);
+  write();
+  expect(await compared).toMatchObject({ missing: 0, failure: undefined });
+  expect(await notified).toBe('logged');
+  expect(ledger.isNew(OWN.id)).toBe(false);
+});
+
+it('what came without a notification comes with a later comparison if it could not be written, after its notification or a comparison', async () => {
+  const { platform, out, ledger, run, logged } = await start();
+  const { write } = out;
+  out.write = () => Promise.reject(new Error('no space left on device'));
+  await expect(out.log(left(platform, 7))).rejects.toThrow('no space left on device');
+  expect((await run()).failure?.message).toBe('A voicemail could not be logged: no space left on device.');
+  expect(ledger.isNew(OWN.id)).toBe(true);
+  out.write = write;
+  expect(await run()).toMatchObject({ missing: 1, failure: undefined });
+  expect(logged()).toEqual(['7']);
+  expect(ledger.isNew(OWN.id)).toBe(false);
+});
+
+it.each([0, -7, 7])(
+  'a list reaches back an hour by RingCentral’s clock, which is %i hours off this machine’s',
+  async (hours) => {
     const { platform, ledger, run, logged } = await start();
     platform.clockOffsetMs = hours * HOUR_MS;
     await run();
@@ -127,85 +129,83 @@ describe('a list reaches back', () => {
     left(platform, 7, -0.9);
     await run();
     expect(logged()).toEqual(['7']);
-  });
+  },
+);
 
-  it('over a night without lists, however many notifications come in the morning', async () => {
-    const { platform, out, run, logged } = await start();
-    await run();
-    platform.fail('GET', STORE, 'cut', 2);
-    left(platform, 1);
-    platform.clockOffsetMs = 8 * HOUR_MS;
-    await run();
-    await out.log(left(platform, 2));
-    await run();
-    expect(logged()).toEqual(['2']);
-    await run();
-    expect(logged()).toEqual(['2', '1']);
-  });
-
-  it('a day for recordings, and what is only there for them is not missing', async () => {
-    const { platform, out, run, logged } = await start();
-    await run();
-    left(platform, 7, -3);
-    await out.log(left(platform, 8, -3));
-    const output = {
-      write: out.write,
-      format: 'json',
-      progress: () => {},
-      signal: new AbortController().signal,
-    } as const;
-    const recordings = new Recordings(temporaryFolder(), output);
-    const wanted: unknown[] = [];
-    recordings.want = (mailbox, { id }) => void wanted.push(mailbox, id);
-    await run({ recordings });
-    expect(wanted).toEqual([OWN.id, 8]);
-    expect(logged()).toEqual(['8']);
-  });
+it('a list reaches back over a night without lists, however many notifications come in the morning', async () => {
+  const { platform, out, run, logged } = await start();
+  await run();
+  platform.fail('GET', STORE, 'cut', 2);
+  left(platform, 1);
+  platform.clockOffsetMs = 8 * HOUR_MS;
+  await run();
+  await out.log(left(platform, 2));
+  await run();
+  expect(logged()).toEqual(['2']);
+  await run();
+  expect(logged()).toEqual(['2', '1']);
 });
 
-describe('in a mailbox that is new to the ledger', () => {
-  it('what the first list holds from before is not logged, but a notification of it is', async () => {
-    const { platform, out, said, run, begin, logged } = await start();
-    const old = left(platform, 1, -0.5);
-    left(platform, 2);
-    await run();
-    expect(logged()).toEqual(['2']);
-    await (await begin()).run();
-    platform.clockOffsetMs = 3 * HOUR_MS;
-    await run();
-    expect(said).toHaveLength(1);
-    expect(await out.log(old)).toBe('logged');
-  });
+it('a list reaches back a day for recordings, and what is only there for them is not missing', async () => {
+  const { platform, out, run, logged } = await start();
+  await run();
+  left(platform, 7, -3);
+  await out.log(left(platform, 8, -3));
+  const output = {
+    write: out.write,
+    format: 'json',
+    progress: () => {},
+    signal: new AbortController().signal,
+  } as const;
+  const recordings = new Recordings(temporaryFolder(), output);
+  const wanted: unknown[] = [];
+  recordings.want = (mailbox, { id }) => void wanted.push(mailbox, id);
+  await run({ recordings });
+  expect(wanted).toEqual([OWN.id, 8]);
+  expect(logged()).toEqual(['8']);
+});
 
-  it('what a later list adds is missing, whenever it was created', async () => {
-    const { platform, run, logged } = await start();
-    await run();
-    left(platform, 7, -0.9);
-    await run();
-    expect(logged()).toEqual(['7']);
-  });
+it('in a mailbox that is new to the ledger what the first list holds from before is not logged, but a notification of it is', async () => {
+  const { platform, out, said, run, begin, logged } = await start();
+  const old = left(platform, 1, -0.5);
+  left(platform, 2);
+  await run();
+  expect(logged()).toEqual(['2']);
+  await (await begin()).run();
+  platform.clockOffsetMs = 3 * HOUR_MS;
+  await run();
+  expect(said).toHaveLength(1);
+  expect(await out.log(old)).toBe('logged');
+});
 
-  it('what came since it was met is missing, also if the first list comes hours and a restart later', async () => {
-    const { platform, begin } = await start();
-    left(platform, 1, -0.1);
-    left(platform, 2);
-    platform.clockOffsetMs = 9 * HOUR_MS;
-    const { run, logged } = await begin();
-    await run();
-    expect(logged()).toEqual(['2']);
-  });
+it('in a mailbox that is new to the ledger what a later list adds is missing, whenever it was created', async () => {
+  const { platform, run, logged } = await start();
+  await run();
+  left(platform, 7, -0.9);
+  await run();
+  expect(logged()).toEqual(['7']);
+});
 
-  it('what has no time is from before for good, if the first list holds it', async () => {
-    const { platform, run, logged } = await start();
-    left(platform, 1, NaN);
-    for (const hours of [0, 4, 8]) {
-      platform.clockOffsetMs = hours * HOUR_MS;
-      await run();
-    }
-    left(platform, 2, NaN);
+it('in a mailbox that is new to the ledger what came since it was met is missing, also if the first list comes hours and a restart later', async () => {
+  const { platform, begin } = await start();
+  left(platform, 1, -0.1);
+  left(platform, 2);
+  platform.clockOffsetMs = 9 * HOUR_MS;
+  const { run, logged } = await begin();
+  await run();
+  expect(logged()).toEqual(['2']);
+});
+
+it('in a mailbox that is new to the ledger what has no time is from before for good, if the first list holds it', async () => {
+  const { platform, run, logged } = await start();
+  left(platform, 1, NaN);
+  for (const hours of [0, 4, 8]) {
+    platform.clockOffsetMs = hours * HOUR_MS;
     await run();
-    expect(logged()).toEqual(['2']);
-  });
+  }
+  left(platform, 2, NaN);
+  await run();
+  expect(logged()).toEqual(['2']);
 });
 
 it.each<[string, Fault, RegExp]>([

@@ -55,126 +55,122 @@ const elsewhere = async () => `${await serve(testApp({ token: TOKEN }).app)}/web
 const inDays = (days: number) => new Date(Date.now() + days * 24 * HOUR_MS).toISOString();
 const become = (overrides: object) => (platform: Platform) => Object.assign(platform.subscriptions[0] ?? {}, overrides);
 
-describe('the public address', () => {
-  it('is found if it leads to this very process, which keeps that out of its access log', async () => {
-    const { address, road, receiver } = await start();
-    expect(await road.findAddress()).toBe(address);
-    await receiver.post('', { 'Validation-Token': 'of somebody else' });
-    await receiver.said.match(/POST/);
-    expect(receiver.said.lines).toHaveLength(1);
-  });
-
-  it('is none if another receiver answers there, or nothing', async () => {
-    const { begin, road, address } = await start();
-    const other = await elsewhere();
-    expect((await failureOf(begin(other).road.findAddress())).message).toBe(
-      `Another receiver answers at ${other}: notifications go there. Stop it, or give this one its own address.`,
-    );
-    expect((await failureOf(begin(DEAD).road.findAddress())).message).toMatch(/nothing listens there/);
-    expect(await road.findAddress()).toBe(address);
-  });
+it('the public address is found if it leads to this very process, which keeps that out of its access log', async () => {
+  const { address, road, receiver } = await start();
+  expect(await road.findAddress()).toBe(address);
+  await receiver.post('', { 'Validation-Token': 'of somebody else' });
+  await receiver.said.match(/POST/);
+  expect(receiver.said.lines).toHaveLength(1);
 });
 
-describe('the subscription', () => {
-  it('is made anew at each start, as nobody can read its token back, and only then', async () => {
-    const { check, begin, ids, changes, said, address } = await start();
-    await check();
-    const [first] = ids();
-    await check();
-    await begin().check();
-    expect(ids()).toHaveLength(1);
-    expect(changes()).toEqual(['POST subscription', 'POST subscription', `DELETE ${first}`]);
-    expect(said.filter((line) => line.startsWith(`Subscribed: ${address}, until 20`))).toHaveLength(2);
-  });
-
-  it.each<[string, (platform: Platform) => unknown]>([
-    ['is gone', (platform) => (platform.subscriptions = [])],
-    ['is blacklisted', become({ status: 'Blacklisted' })],
-    ['has expired', become({ expirationTime: inDays(-1) })],
-    ['expires within a month', become({ creationTime: inDays(-400), expirationTime: inDays(29) })],
-    ['is over the half of a short life', become({ creationTime: inDays(-4), expirationTime: inDays(3) })],
-    ['brings fewer events than it did', become({ eventFilters: [] })],
-    ['leads elsewhere', become({ deliveryMode: { transportType: 'WebHook', address: ELSEWHERE } })],
-  ])('is made anew if it %s', async (_, change) => {
-    const { platform, check, said, address } = await start();
-    await check();
-    change(platform);
-    await check();
-    expect(platform.subscriptions).toEqual([expect.objectContaining({ status: 'Active' })]);
-    expect(platform.subscriptions[0]?.deliveryMode?.address).toBe(address);
-    expect(said.at(-1)).toMatch(/^Subscribed again: /);
-  });
-
-  it('stays in the first half of a short life', async () => {
-    const { platform, check, changes } = await start();
-    await check();
-    become({ creationTime: inDays(-3), expirationTime: inDays(4) })(platform);
-    await check();
-    expect(changes()).toEqual(['POST subscription']);
-  });
-
-  it('may be one that another run made later, which stays as the only one', async () => {
-    const { platform, check, address, changes, ids } = await start();
-    await check();
-    const [first] = platform.subscriptions;
-    platform.subscriptions.push(earlier(address, { id: 'later', creationTime: inDays(1) }));
-    await check();
-    await check();
-    expect(ids()).toEqual(['later']);
-    expect(changes()).toEqual(['POST subscription', `DELETE ${first?.id}`]);
-  });
-
-  it('is made anew for other events, and for another address, where only what keep made goes', async () => {
-    const { platform, check, begin, ids } = await start();
-    platform.subscriptions = [earlier(ELSEWHERE, { id: 'a' }), earlier(NGROK, { id: 'b' })];
-    await check();
-    await check([FILTER, OTHERS]);
-    expect(platform.subscriptions[2]?.eventFilters).toHaveLength(2);
-    const moved = await elsewhere();
-    await begin().check([FILTER], moved);
-    expect(ids().slice(0, 2)).toEqual(['a', 'b']);
-    expect(platform.subscriptions.slice(2).map(({ deliveryMode }) => deliveryMode?.address)).toEqual([moved]);
-  });
-
-  it('whose answer was lost goes, too, once the address has changed', async () => {
-    const { platform, check, begin, address, ids } = await start();
-    platform.subscriptions = [];
-    platform.onRequest = ({ method }) =>
-      method === 'POST' && platform.subscriptions.push(earlier(address, { id: 'lost', creationTime: platform.time }));
-    platform.fail('POST', SUBSCRIPTIONS, 'cut', 1);
-    await failureOf(check());
-    platform.onRequest = () => {};
-    platform.subscriptions.push(earlier(address, { id: 'of somebody else' }));
-    await begin().check([FILTER], await elsewhere());
-    expect(ids()).toEqual(['of somebody else', expect.any(String)]);
-  });
-
-  it.each(['disabled', 'SUB-405'] as const)(
-    'that gets fewer events than asked for (%s) is said, and made anew if that is renewed, not at each check',
-    async (refusal) => {
-      const { platform, check, road, changes } = await start();
-      platform.refusedFilters.set(OTHER_ID, refusal);
-      const said = [expect.stringContaining(`RingCentral will send nothing for ${OTHERS}: `)];
-      expect(await check([FILTER, OTHERS])).toEqual(said);
-      const before = changes();
-      expect(await check([FILTER, OTHERS])).toEqual(said);
-      expect(changes()).toEqual(before);
-      platform.refusedFilters.clear();
-      road.renew();
-      expect(await check([FILTER, OTHERS])).toEqual([]);
-      expect(platform.subscriptions.map(({ eventFilters }) => eventFilters?.length)).toEqual([2]);
-    },
+it('the public address is none if another receiver answers there, or nothing', async () => {
+  const { begin, road, address } = await start();
+  const other = await elsewhere();
+  expect((await failureOf(begin(other).road.findAddress())).message).toBe(
+    `Another receiver answers at ${other}: notifications go there. Stop it, or give this one its own address.`,
   );
+  expect((await failureOf(begin(DEAD).road.findAddress())).message).toMatch(/nothing listens there/);
+  expect(await road.findAddress()).toBe(address);
+});
 
-  it('that cannot be deleted is said, and tried again', async () => {
-    const { platform, check, begin, ids } = await start();
-    await check();
-    platform.fail('DELETE', SUBSCRIPTION, { status: 503, body: '' }, 2);
-    const next = begin();
-    for (let i = 0; i < 2; i++) expect((await failureOf(next.check())).message).toMatch(/delete subscription/);
-    await next.check();
-    expect(ids()).toHaveLength(1);
-  });
+it('the subscription is made anew at each start, as nobody can read its token back, and only then', async () => {
+  const { check, begin, ids, changes, said, address } = await start();
+  await check();
+  const [first] = ids();
+  await check();
+  await begin().check();
+  expect(ids()).toHaveLength(1);
+  expect(changes()).toEqual(['POST subscription', 'POST subscription', `DELETE ${first}`]);
+  expect(said.filter((line) => line.startsWith(`Subscribed: ${address}, until 20`))).toHaveLength(2);
+});
+
+it.each<[string, (platform: Platform) => unknown]>([
+  ['is gone', (platform) => (platform.subscriptions = [])],
+  ['is blacklisted', become({ status: 'Blacklisted' })],
+  ['has expired', become({ expirationTime: inDays(-1) })],
+  ['expires within a month', become({ creationTime: inDays(-400), expirationTime: inDays(29) })],
+  ['is over the half of a short life', become({ creationTime: inDays(-4), expirationTime: inDays(3) })],
+  ['brings fewer events than it did', become({ eventFilters: [] })],
+  ['leads elsewhere', become({ deliveryMode: { transportType: 'WebHook', address: ELSEWHERE } })],
+])('the subscription is made anew if it %s', async (_, change) => {
+  const { platform, check, said, address } = await start();
+  await check();
+  change(platform);
+  await check();
+  expect(platform.subscriptions).toEqual([expect.objectContaining({ status: 'Active' })]);
+  expect(platform.subscriptions[0]?.deliveryMode?.address).toBe(address);
+  expect(said.at(-1)).toMatch(/^Subscribed again: /);
+});
+
+it('the subscription stays in the first half of a short life', async () => {
+  const { platform, check, changes } = await start();
+  await check();
+  become({ creationTime: inDays(-3), expirationTime: inDays(4) })(platform);
+  await check();
+  expect(changes()).toEqual(['POST subscription']);
+});
+
+it('the subscription may be one that another run made later, which stays as the only one', async () => {
+  const { platform, check, address, changes, ids } = await start();
+  await check();
+  const [first] = platform.subscriptions;
+  platform.subscriptions.push(earlier(address, { id: 'later', creationTime: inDays(1) }));
+  await check();
+  await check();
+  expect(ids()).toEqual(['later']);
+  expect(changes()).toEqual(['POST subscription', `DELETE ${first?.id}`]);
+});
+
+it('the subscription is made anew for other events, and for another address, where only what keep made goes', async () => {
+  const { platform, check, begin, ids } = await start();
+  platform.subscriptions = [earlier(ELSEWHERE, { id: 'a' }), earlier(NGROK, { id: 'b' })];
+  await check();
+  await check([FILTER, OTHERS]);
+  expect(platform.subscriptions[2]?.eventFilters).toHaveLength(2);
+  const moved = await elsewhere();
+  await begin().check([FILTER], moved);
+  expect(ids().slice(0, 2)).toEqual(['a', 'b']);
+  expect(platform.subscriptions.slice(2).map(({ deliveryMode }) => deliveryMode?.address)).toEqual([moved]);
+});
+
+it('the subscription whose answer was lost goes, too, once the address has changed', async () => {
+  const { platform, check, begin, address, ids } = await start();
+  platform.subscriptions = [];
+  platform.onRequest = ({ method }) =>
+    method === 'POST' && platform.subscriptions.push(earlier(address, { id: 'lost', creationTime: platform.time }));
+  platform.fail('POST', SUBSCRIPTIONS, 'cut', 1);
+  await failureOf(check());
+  platform.onRequest = () => {};
+  platform.subscriptions.push(earlier(address, { id: 'of somebody else' }));
+  await begin().check([FILTER], await elsewhere());
+  expect(ids()).toEqual(['of somebody else', expect.any(String)]);
+});
+
+it.each(['disabled', 'SUB-405'] as const)(
+  'the subscription that gets fewer events than asked for (%s) is said, and made anew if that is renewed, not at each check',
+  async (refusal) => {
+    const { platform, check, road, changes } = await start();
+    platform.refusedFilters.set(OTHER_ID, refusal);
+    const said = [expect.stringContaining(`RingCentral will send nothing for ${OTHERS}: `)];
+    expect(await check([FILTER, OTHERS])).toEqual(said);
+    const before = changes();
+    expect(await check([FILTER, OTHERS])).toEqual(said);
+    expect(changes()).toEqual(before);
+    platform.refusedFilters.clear();
+    road.renew();
+    expect(await check([FILTER, OTHERS])).toEqual([]);
+    expect(platform.subscriptions.map(({ eventFilters }) => eventFilters?.length)).toEqual([2]);
+  },
+);
+
+it('the subscription that cannot be deleted is said, and tried again', async () => {
+  const { platform, check, begin, ids } = await start();
+  await check();
+  platform.fail('DELETE', SUBSCRIPTION, { status: 503, body: '' }, 2);
+  const next = begin();
+  for (let i = 0; i < 2; i++) expect((await failureOf(next.check())).message).toMatch(/delete subscription/);
+  await next.check();
+  expect(ids()).toHaveLength(1);
 });
 
 describe('earlier subscriptions of a mailbox that is new to the ledger', () => {
