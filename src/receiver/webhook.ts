@@ -64,7 +64,10 @@ export function webhook({ log, verificationToken, say, ownChecks }: WebhookOptio
         say(`Event ${cutText(safeText(notification.uuid ?? ''), 200)} came again: logged once`, 'faint');
     } catch (error) {
       if (!(error instanceof NotLogged)) throw error;
-      say(`A notification could not be logged: ${error.message}. \`npm run catch-up\` logs it later.`, 'error');
+      say(
+        `A notification could not be logged: ${error.message}. keep logs it later, or \`npm run catch-up\`.`,
+        'error',
+      );
       throw new Refusal(503, 'The event could not be written to the log: send it again');
     }
   }

@@ -114,7 +114,9 @@ describe('notification', () => {
     expect(answer.status).toBe(503);
     expect(answer.body.error).toMatch(/send it again/);
     expect(said.lines).toContainEqual(
-      expect.stringMatching(/^A notification could not be logged: ENOSPC: no space left\. `npm run catch-up`/),
+      expect.stringMatching(
+        /^A notification could not be logged: ENOSPC: no space left\. keep logs it later, or `npm run catch-up`\./,
+      ),
     );
   });
 });
