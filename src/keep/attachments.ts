@@ -10,15 +10,8 @@ import type { Output } from '../program.js';
 import { isBlocked, isRefused, RingCentralError } from '../ringcentral/errors.js';
 import { voicemailExtension } from '../ringcentral/event-filters.js';
 import { itemKey } from '../ringcentral/list.js';
-import {
-  attachmentUrl,
-  eventOf,
-  messageTime,
-  readTranscript,
-  readVoicemail,
-  transcription,
-  type Message,
-} from '../ringcentral/message-store.js';
+import { attachmentUrl, eventOf, messageTime, type Message } from '../ringcentral/message-store.js';
+import { readTranscript, readVoicemail, transcription } from '../ringcentral/message-store.js';
 import type { Session } from '../ringcentral/session.js';
 import { isoTime } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';

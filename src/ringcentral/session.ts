@@ -30,8 +30,6 @@ interface Call {
 
 /** What a request is for: it completes "Could not …". The SDK cannot pass it on. */
 const doingNow = new AsyncLocalStorage<string>();
-const LOG_OUT = 'log out';
-const LOG_OUT_MS = 2000;
 
 /** Sends requests to RingCentral: logs in, logs in again if the login has ended, and throws errors that say what to do. */
 export class Session {
@@ -89,7 +87,7 @@ export class Session {
 
   /** Logs out. Does not fail: otherwise the session expires by itself. */
   async logOut(): Promise<void> {
-    if (this.#accessToken) await doingNow.run(LOG_OUT, () => this.#sdk.logout()).catch(() => {});
+    if (this.#accessToken) await doingNow.run('log out', () => this.#sdk.logout()).catch(() => {});
   }
 
   async #logIn(): Promise<void> {
@@ -150,7 +148,7 @@ export class Session {
     const { timeoutMs = 15_000, signal } = this.options;
     const doing = doingNow.getStore() ?? '';
     // Once the program is told to stop, nothing else is sent.
-    const limits = doing === LOG_OUT ? { timeoutMs: Math.min(timeoutMs, LOG_OUT_MS) } : { timeoutMs, signal };
+    const limits = doing === 'log out' ? { timeoutMs: Math.min(timeoutMs, 2000) } : { timeoutMs, signal };
     const response = await request(sent, { ...limits, save }).catch((error: unknown) => {
       if (!(error instanceof NoAnswer)) throw error;
       // Not Unanswered: other answers may be shorter.
