@@ -1,21 +1,14 @@
-import { failOnArguments, readDuration, runProgram, UsageError, type Terminal } from '../src/program.js';
+import { failOnArguments, runProgram, UsageError } from '../src/program.js';
 import { Failure } from '../src/errors.js';
-import { Recordings } from '../src/keep/attachments.js';
+import { recordingFolder } from '../src/keep/attachments.js';
 import { eventText } from '../src/log/event-text.js';
-import { perMinute } from '../src/pace.js';
+import { perMinute, readDuration } from '../src/pace.js';
 import { isRefused, isTemporary } from '../src/ringcentral/errors.js';
-import { findWatched, type Mailbox } from '../src/ringcentral/extensions.js';
-import {
-  byTime,
-  eventOf,
-  listVoicemails,
-  readTranscript,
-  transcription,
-  type Message,
-} from '../src/ringcentral/message-store.js';
-import { withSession, type Session } from '../src/ringcentral/session.js';
+import { findWatched } from '../src/ringcentral/extensions.js';
+import { byTime, eventOf, listVoicemails, readTranscript, transcription } from '../src/ringcentral/message-store.js';
+import { withSession } from '../src/ringcentral/session.js';
 import { logFormat, readEnvironment, ringCentralSettings, watchSettings } from '../src/settings.js';
-import { localTime, plural } from '../src/show.js';
+import { plural, shownTime } from '../src/show.js';
 
 const HELP = `Usage: npm run catch-up [-- OPTIONS]
 
@@ -35,58 +28,68 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-const ISO_TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
-/** Lists of messages a minute: under the limit of their rate group. */
-const LISTS_PER_MINUTE = 20;
-
 void runProgram(
   { command: 'npm run catch-up', help: HELP, options: OPTIONS, kind: 'script' },
-  async ({ values: { since: given, transcripts, recordings: folder }, positionals }, terminal) => {
+  async ({ values, positionals }, terminal) => {
     failOnArguments(positionals);
-    const sinceAt = readTime(given);
+    if (Number.isNaN(readTime(values.since, 0)))
+      throw new UsageError(`--since takes 90m, 24h, 7d, a date or a time, not ${JSON.stringify(values.since)}`);
     const env = readEnvironment();
-    const format = logFormat(env);
+    const output = { ...terminal, format: logFormat(env) };
     const wanted = watchSettings(env);
-    const settings = ringCentralSettings(env);
-    const recordings = folder === undefined ? undefined : new Recordings(folder, { ...terminal, format });
+    const recordings = values.recordings === undefined ? undefined : recordingFolder(values.recordings, output);
     const { say, write, progress } = terminal;
-    await withSession(settings, { say }, async (session) => {
-      const since = sinceAt(session.now());
+    await withSession(ringCentralSettings(env), { say }, async (session) => {
+      const now = session.now();
+      const since = readTime(values.since, now);
+      if (since >= now) throw new UsageError(`--since ${values.since} is not in the past`);
       const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
       if (problems.length > 0) throw new Failure(problems.join('\n'));
       if (mailboxes.length === 0)
-        throw new Failure(
-          `WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join(', ')}): there is nothing to catch up on.`,
-        );
-      const { due, unread } = await listMailboxes(session, mailboxes, since, terminal);
-      let [logged, textless, isDown] = [0, 0, false];
-      // A voicemail is logged even if its transcript cannot be read. Once RingCentral is down, no more are asked for.
-      const readText = async (message: Message): Promise<string | undefined> => {
-        if (!transcripts || transcription(message) !== 'done') return undefined;
-        try {
-          if (!isDown) return await readTranscript(session, message);
-        } catch (error) {
-          if (!(error instanceof Failure)) throw error;
-          isDown = isTemporary(error);
-          say(error.message, 'error');
-        }
-        textless++;
-        return undefined;
-      };
-      for (const { mailbox, message } of due) {
-        progress(`Voicemail ${logged + 1} of ${due.length}`);
-        const event = eventOf(message, mailbox.id, await readText(message));
-        await write(eventText(event, format)).catch((error: unknown) => {
-          say(`Stopped after ${logged} of ${plural(due.length, 'voicemail')}.`);
-          throw error;
+        throw new Failure(`WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join()}): nothing to log.`);
+
+      // Under the limit of their rate group.
+      const turn = perMinute(20);
+      const due = [];
+      let unread = 0;
+      for (const [i, { id: extension, label }] of mailboxes.entries()) {
+        const nextPage = (page: number) => {
+          progress(`Mailbox ${i + 1} of ${mailboxes.length}${page > 1 ? `, page ${page}` : ''}`);
+          return turn();
+        };
+        const { items } = await listVoicemails(session, extension, since, nextPage).catch((error: unknown) => {
+          if (!isRefused(error)) throw error;
+          say(`${label}: ${error.message}`, 'error');
+          unread++;
+          return { items: [] };
         });
-        logged++;
-        recordings?.numbers.set(mailbox.id, mailbox.number);
-        recordings?.want(mailbox.id, message);
+        for (const message of items) due.push({ extension, message });
       }
-      const { day, time } = localTime(new Date(since));
+      due.sort((one, other) => byTime(one.message, other.message));
+
+      let [logged, textless, isDown] = [0, 0, false];
+      const withoutText = (error: unknown): undefined => {
+        if (!(error instanceof Failure)) throw error;
+        isDown = isTemporary(error);
+        say(error.message, 'error');
+      };
+      try {
+        for (const { extension, message } of due) {
+          progress(`Voicemail ${logged + 1} of ${due.length}`);
+          const hasText = values.transcripts && transcription(message) === 'done';
+          // Once RingCentral is down, voicemails are still logged, and no more texts are asked for.
+          const text = hasText && !isDown ? await readTranscript(session, message).catch(withoutText) : undefined;
+          await write(eventText(eventOf(message, extension, text), output.format));
+          logged++;
+          if (hasText && text === undefined) textless++;
+          recordings?.want(extension, message);
+        }
+      } finally {
+        if (logged < due.length) say(`Stopped after ${logged} of ${plural(due.length, 'voicemail')}.`);
+      }
       const without = textless > 0 ? `, ${textless} of them without the transcript` : '';
-      say(`Logged ${plural(logged, 'voicemail')} since ${day} ${time.slice(0, 5)}${without}`);
+      say(`Logged ${plural(logged, 'voicemail')} since ${shownTime(new Date(since))}${without}`);
+
       const unsaved = (await recordings?.saveDue(session)) ?? [];
       for (const failure of unsaved) say(failure, 'error');
       if (unread > 0) throw new Failure(`Not read: ${unread} of ${plural(mailboxes.length, 'mailbox')}.`);
@@ -95,41 +98,10 @@ void runProgram(
   },
 );
 
-/** The voicemails of all mailboxes since a time, oldest first; says which mailboxes are refused, and counts them. */
-async function listMailboxes(session: Session, mailboxes: Mailbox[], since: number, { say, progress }: Terminal) {
-  const turn = perMinute(LISTS_PER_MINUTE);
-  const due: { mailbox: Mailbox; message: Message }[] = [];
-  let unread = 0;
-  for (const [i, mailbox] of mailboxes.entries()) {
-    try {
-      const { items } = await listVoicemails(session, mailbox.id, since, (page) => {
-        progress(`Mailbox ${i + 1} of ${mailboxes.length}${page > 1 ? `, page ${page}` : ''}`);
-        return turn();
-      });
-      for (const message of items) due.push({ mailbox, message });
-    } catch (error) {
-      if (!isRefused(error)) throw error;
-      say(`${mailbox.label}: ${error.message}`, 'error');
-      unread++;
-    }
-  }
-  return { due: due.sort((one, other) => byTime(one.message, other.message)), unread };
-}
-
-/**
- * Reads a time from the command line: how long ago, or an ISO 8601 date or time. Returns a function of RingCentral's now.
- * Throws a UsageError.
- */
-function readTime(given: string): (now: number) => number {
-  const [, date = '', time = 'T00:00'] = ISO_TIME.exec(given) ?? [];
-  const when = Date.parse(`${date}${time}`);
+/** A time so long before `now`, or an ISO 8601 date or time, in milliseconds; NaN if it is neither. */
+function readTime(given: string, now: number): number {
+  const [day = '', time = '00:00'] = given.split('T');
   // JavaScript takes 30 February for 2 March.
-  const exists = date !== '' && new Date(`${date}T00:00Z`).getUTCDate() === Number(date.slice(8));
-  const ago = readDuration(given);
-  if (Number.isNaN(exists ? when : ago))
-    throw new UsageError(`--since takes 90m, 24h, 7d, a date or a time, not ${JSON.stringify(given)}`);
-  return (now) => {
-    if (exists ? when >= now : ago === 0) throw new UsageError(`--since ${given} is not in the past`);
-    return exists ? when : now - ago;
-  };
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(day) && new Date(day).toJSON()?.startsWith(day);
+  return isDay ? Date.parse(`${day}T${time}`) : now - readDuration(given);
 }

@@ -1,6 +1,6 @@
-import { readDuration, runProgram, UsageError } from '../src/program.js';
+import { runProgram, UsageError } from '../src/program.js';
 import { keep } from '../src/keep/keep.js';
-import { DAY_MS, SECOND_MS } from '../src/pace.js';
+import { DAY_MS, readDuration, SECOND_MS } from '../src/pace.js';
 import { readEnvironment } from '../src/settings.js';
 
 const HELP = `Usage: npm run keep [-- OPTIONS]

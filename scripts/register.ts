@@ -1,11 +1,10 @@
 import { failOnArguments, runProgram, UsageError, type Terminal } from '../src/program.js';
-import { Failure } from '../src/errors.js';
+import { Failure, messageOf } from '../src/errors.js';
 import { checkAddress } from '../src/registration/handshake-check.js';
 import { register } from '../src/registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../src/registration/tunnels.js';
-import { findWatched, listExtensions, withLabels, type Mailbox } from '../src/ringcentral/extensions.js';
+import { findWatched, listExtensions, withLabels } from '../src/ringcentral/extensions.js';
 import { withSession, type Session } from '../src/ringcentral/session.js';
-import type { Subscription } from '../src/ringcentral/subscriptions.js';
 import { deleteSubscription, isLive, listSubscriptions } from '../src/ringcentral/subscriptions.js';
 import { missedSince, shownExpiry } from '../src/ringcentral/subscriptions.js';
 import { addressSettings, isLocal, readEnvironment, ringCentralSettings, watchSettings } from '../src/settings.js';
@@ -23,29 +22,28 @@ Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, 
   --json          write the subscription, or the list, as RingCentral gave it
   --help          show this`;
 
-const OPTIONS = {
-  list: { type: 'boolean' },
-  delete: { type: 'boolean' },
-  json: { type: 'boolean' },
-  'no-check': { type: 'boolean' },
-  address: { type: 'string' },
-  help: { type: 'boolean' },
-} as const;
+const FLAG = { type: 'boolean' } as const;
+const TEXT = { type: 'string' } as const;
+const OPTIONS = { list: FLAG, delete: FLAG, json: FLAG, 'no-check': FLAG, address: TEXT, help: FLAG };
+
+const catchUp = (since: number) => `npm run catch-up -- --since ${isoTime(new Date(since))}`;
 
 void runProgram(
   { command: 'npm run register', help: HELP, options: OPTIONS, kind: 'script' },
   async ({ values, positionals }, terminal) => {
-    const allowed = values.list ? ['list', 'json'] : values.delete ? ['delete'] : ['address', 'no-check', 'json'];
-    const unexpected = Object.keys(values).find((name) => !allowed.includes(name));
-    if (unexpected) throw new UsageError(`--${unexpected} does not go with --${values.list ? 'list' : 'delete'}`);
-    if (values.delete && positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
-    if (!values.delete) failOnArguments(positionals);
+    const task = (['list', 'delete'] as const).find((name) => values[name]);
+    const allowed = task === 'list' ? ['list', 'json'] : ['delete'];
+    const unexpected = task && Object.keys(values).find((name) => !allowed.includes(name));
+    if (unexpected) throw new UsageError(`--${unexpected} does not go with --${task}`);
+    if (task !== 'delete') failOnArguments(positionals);
+    else if (positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
     const env = readEnvironment();
     // Before anything is sent, so that wrong settings change nothing.
     const settings = ringCentralSettings(env);
-    if (values.list) return withSession(settings, terminal, (session) => list(session, env, terminal, values.json));
-    if (values.delete) return withSession(settings, terminal, (session) => deleteAll(session, positionals, terminal));
-    return subscribe(env, settings, terminal, values);
+    if (!task) return subscribe(env, settings, terminal, values);
+    return withSession(settings, terminal, (session) =>
+      task === 'list' ? list(session, env, terminal, values.json) : deleteAll(session, positionals, terminal),
+    );
   },
 );
 
@@ -61,97 +59,68 @@ async function subscribe(
   if (found) say(`Found ${found}`);
   if (address.startsWith('http:') && !isLocal(address))
     say(`${address} is not https: on the way, anyone can read the voicemails.`, 'warning');
-  if (!noCheck) {
-    const { result, warning } = await checkAddress(address, verificationToken);
-    say(`Checked ${address}: ${result}`);
-    if (warning) say(warning, 'warning');
-  }
+  if (!noCheck) await checkAddress(address, verificationToken, say);
   await withSession(settings, { say }, async (session) => {
     const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
     if (problems.length > 0) throw new Failure(problems.join('\n'));
+    const { subscriptions } = await listSubscriptions(session);
+    const isOurs = (at: string) => isSameAddress(at, address) || isTunnelName(at);
+    const ended = subscriptions.filter((each) => isOurs(each.address) && !isLive(each, session.now()));
+    const missed = 'RingCentral had ended an earlier subscription. To see what you missed';
+    if (ended.length > 0) say(`${missed}: ${catchUp(missedSince(ended, session.now()))}`, 'warning');
     const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';
     const request = { address, eventFilters, verificationToken, need } as const;
     const registered = await register(session, request, say).catch((error: unknown) => {
-      throw error instanceof Failure ? new Failure(withLabels(error.message, mailboxes)) : error;
+      throw new Failure(withLabels(messageOf(error), mailboxes));
     });
-    const { subscription, refused, replaced, left, ended, warnings } = registered;
-    const now = session.now();
-    const missed = 'RingCentral had ended an earlier subscription. To see what you missed';
-    if (ended.length > 0) say(`${missed}: ${catchUpCommand(ended, now)}`, 'warning');
+    const { subscription, granted, refused, replaced, left } = registered;
     const lines = [
-      withLabels(
-        `Subscribed to ${eventFilters.filter((filter) => !refused.some((each) => each.filter === filter)).join(', ')}`,
-        mailboxes,
-      ),
+      withLabels(`Subscribed to ${granted.join(', ')}`, mailboxes),
       `  id       ${subscription.id}`,
-      `  expires  ${shownExpiry(subscription, now)}`,
+      `  expires  ${shownExpiry(subscription, session.now())}`,
       ...(replaced > 0 ? [`  replaces ${plural(replaced, 'earlier subscription')} of this address`] : []),
     ];
     for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await write(safeText(line));
-    for (const { filter, reason } of refused)
-      say(withLabels(`RingCentral will send nothing for ${filter}: ${reason}`, mailboxes), 'warning');
-    for (const warning of warnings) say(warning, 'warning');
-    if (left.size > 0)
-      throw new Failure(
-        `${[...left.values()].join('\n')}\nThe new subscription works. Run this again to delete the others.`,
-      );
+    for (const problem of refused) say(withLabels(problem, mailboxes), 'warning');
+    const next = 'The new subscription works. Run this again to delete the others.';
+    if (left.size > 0) throw new Failure([...left.values(), next].join('\n'));
     say('Call the number, leave a voicemail, and watch the receiver.');
   });
 }
 
-function catchUpCommand(ended: Subscription[], now: number): string {
-  return `npm run catch-up -- --since ${isoTime(new Date(missedSince(ended, now)))}`;
-}
-
 async function list(session: Session, env: Environment, { write }: Terminal, json = false): Promise<void> {
-  const { all, raw } = await listSubscriptions(session);
+  const { subscriptions, raw } = await listSubscriptions(session);
   if (json) return write(safeText(JSON.stringify(raw)));
-  if (all.length === 0) return write('There is no subscription. To create one: npm run register');
+  if (subscriptions.length === 0) return write('There is no subscription. To create one: npm run register');
   // The list is useful even without the own address, or without the names of extensions.
   const own = await (async () => findAddress(addressSettings(env)))().catch(() => undefined);
   const extensions = await listExtensions(session).catch(() => []);
-  for (const each of all) {
-    const isOwn = own !== undefined && isSameAddress(each.address, own.address);
-    for (const line of description(each, isOwn, session.now(), extensions)) await write(safeText(line));
+  for (const each of subscriptions) {
+    const { address, blacklistedAt, blacklistReason } = each;
+    const isOwn = own !== undefined && isSameAddress(address, own.address);
+    const lines = [
+      `${each.id}${isOwn ? '  (this receiver)' : ''}`,
+      `  state    ${each.status}${blacklistedAt && ` since ${blacklistedAt}: ${blacklistReason}`}`,
+      `  expires  ${shownExpiry(each, session.now())}`,
+      ...each.eventFilters.map((filter) => `  filter   ${withLabels(filter, extensions)}`),
+      ...each.disabledFilters.map(({ filter, reason }) => `  disabled ${withLabels(filter, extensions)}: ${reason}`),
+      `  address  ${address || each.transportType}`,
+    ];
+    // A tunnel's address may have changed since.
+    const fix = `npm run register${isOwn || isTunnelName(address) ? '' : ' -- --address URL'}`;
+    const missed = catchUp(missedSince([each], session.now()));
+    if (address && !isLive(each, session.now())) lines.push(`  to fix   ${fix}`, `           ${missed}`);
+    for (const line of lines) await write(safeText(line));
   }
 }
 
-function description(subscription: Subscription, isOwn: boolean, now: number, extensions: Mailbox[]): string[] {
-  const { id, status, address, blacklistedAt, blacklistReason = 'without a reason' } = subscription;
-  const since = typeof blacklistedAt === 'string' ? ` since ${blacklistedAt}: ${blacklistReason}` : '';
-  return [
-    `${id}${isOwn ? '  (this receiver)' : ''}`,
-    `  state    ${status}${since}`,
-    `  expires  ${shownExpiry(subscription, now)}`,
-    ...subscription.eventFilters.map((filter) => `  filter   ${withLabels(filter, extensions)}`),
-    ...subscription.disabledFilters.map((each) => `  disabled ${withLabels(each.filter, extensions)}: ${each.reason}`),
-    `  address  ${address || subscription.transportType}`,
-    ...replacement(subscription, isOwn, now),
-  ];
-}
-
-/** The commands that replace a subscription that RingCentral ended. A tunnel's address may have changed since. */
-function replacement(subscription: Subscription, isOwn: boolean, now: number): string[] {
-  const { transportType, address } = subscription;
-  if (transportType !== 'WebHook' || isLive(subscription, now)) return [];
-  // An address from outside is only shown in a command if it is harmless in every shell.
-  const shown = /^[\w.:/~%?=&-]+$/.test(address) ? `"${address}"` : 'URL';
-  const option = isOwn || isTunnelName(address) ? '' : ` -- --address ${shown}`;
-  return [`  to fix   npm run register${option}`, `           ${catchUpCommand([subscription], now)}`];
-}
-
-async function deleteAll(session: Session, ids: string[], { write, say }: Terminal): Promise<void> {
-  let stay = 0;
-  for (const id of ids) {
-    try {
-      await deleteSubscription(session, id);
-      await write(`Deleted ${safeText(id)}`);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      stay++;
-      say(error.message);
-    }
-  }
-  if (stay > 0)
-    throw new Failure(`Not deleted: ${stay} of ${ids.length}. See what there is: npm run register -- --list`);
+async function deleteAll(session: Session, ids: string[], { write }: Terminal): Promise<void> {
+  const problems: string[] = [];
+  for (const id of ids)
+    await deleteSubscription(session, id).then(
+      () => write(`Deleted ${safeText(id)}`),
+      (error: unknown) => void problems.push(messageOf(error)),
+    );
+  const next = `Not deleted: ${problems.length} of ${ids.length}. See what there is: npm run register -- --list`;
+  if (problems.length > 0) throw new Failure([...problems, next].join('\n'));
 }

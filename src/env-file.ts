@@ -1,29 +1,30 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse } from 'dotenv';
-import { codeOf, Failure } from './errors.js';
+import { errorOf, Failure } from './errors.js';
 
 export type Environment = Record<string, string | undefined>;
 
 /** The environment, and `.env` for what it does not set. Throws a Failure if `.env` cannot be read as it was meant. */
 export function readEnvironment(): Environment {
-  return { ...readFile(), ...readVariables() };
+  const env: Environment = readFile();
+  for (const [name, value = ''] of Object.entries(process.env)) {
+    // As dotenv does: `docker run --env-file` keeps quotes and outer spaces (docker/cli#3630).
+    const unquoted = value.trim().replace(/^(['"`])(.*)\1$/s, '$2');
+    // Docker Compose passes on a variable that is not set as an empty one.
+    if (unquoted) env[name] = unquoted;
+  }
+  return env;
 }
 
-/** Which of these settings the environment sets to another value than `.env`. Throws a Failure. */
-export function overriddenSettings(names: string[]): string[] {
-  const [file, variables] = [readFile(), readVariables()];
-  return names.filter((name) => file[name] && variables[name] && file[name] !== variables[name]);
+/** Which of the settings for the login the environment sets to another value than `.env`. Throws a Failure. */
+export function overriddenSettings(): string[] {
+  const [file, env] = [readFile(), readEnvironment()];
+  return Object.keys(file).filter((name) => name.startsWith('RINGCENTRAL_') && file[name] && file[name] !== env[name]);
 }
 
-/** Without quotes and outer spaces, as dotenv reads them: `docker run --env-file` keeps both (docker/cli#3630). */
-function readVariables(): Environment {
-  const unquoted = Object.entries(process.env).map(([name, value = '']) => {
-    return [name, value.trim().replace(/^(['"`])(.*)\1$/s, '$2')] as const;
-  });
-  // Docker Compose passes on a variable that is not set as an empty one.
-  return Object.fromEntries(unquoted.filter(([, value]) => value));
-}
+/** A setting of ours, and its value up to a # without a space before it. */
+const CUT_VALUE = /^\s*(?:export\s+)?((?:RINGCENTRAL|WEBHOOK|KEEP)_\w+)(?:\s*=\s*|:\s+)([^#]*)(?<!\s)#/;
 
 function readFile(): Environment {
   const path = resolve('.env');
@@ -31,51 +32,33 @@ function readFile(): Environment {
   try {
     file = readFileSync(path);
   } catch (error) {
-    const code = codeOf(error);
+    const { code } = errorOf(error);
     if (code === 'ENOENT') return {};
-    if (code === 'EISDIR') throw new Failure(`${path} is a folder: rename it, and copy .env.example to .env.`);
     throw new Failure(`${path} cannot be read (${code}): make it a file that this user may read.`);
   }
   // Every ASCII character of UTF-16 has a null byte. PowerShell's `>` writes it.
   if (file.includes(0)) throw new Failure(`${path} is in UTF-16: save it in UTF-8.`);
   const values = parse(file);
-  failIfCut(path, file.toString(), values);
+  for (const [index, line] of file
+    .toString()
+    .split(/\r\n?|\n/)
+    .entries()) {
+    const [, name, start] = CUT_VALUE.exec(line) ?? [];
+    // dotenv took the # for a comment. In quotes, it would not have.
+    if (name && values[name] === start)
+      throw new Failure(`${path}, line ${index + 1}: ${name} is only read up to the #. Put its value in quotes.`);
+  }
   return values;
 }
 
-const SETTING_NAME = /^((RINGCENTRAL|WEBHOOK)_\w+|PORT|HOST|LOG_FORMAT|KEEP_FILE|(NGROK|CLOUDFLARED)_API_URL)$/;
-/** A name, and its value up to a # without a space before it. */
-const CUT_VALUE = /^\s*(?:export\s+)?(\w+)(?:\s*=\s*|:\s+)([^#]*)(?<!\s)#/;
-
-/** dotenv reads an unquoted # as the start of a comment, even inside a value. */
-function failIfCut(path: string, text: string, values: Environment): void {
-  for (const [index, line] of text.split(/\r\n?|\n/).entries()) {
-    const [, name = '', start] = CUT_VALUE.exec(line) ?? [];
-    // If it was in quotes, dotenv read another value.
-    if (SETTING_NAME.test(name) && values[name] === start)
-      throw new Failure(
-        `${path}, line ${index + 1}: ${name} is only read up to the #. Put the value in quotes, or a space before a comment.`,
-      );
-  }
-}
-
-/** Where `.env` should be, if it is missing; undefined if it is there. */
-export function missingEnvFile(): string | undefined {
-  return existsSync('.env') ? undefined : resolve('.env');
-}
-
-/** Wrong names that editors and downloads give it. */
-const MISNAMED = ['.env.txt', 'env', 'env.txt'];
-/** The folder above dist/. */
-const PROGRAM_FOLDER = join(__dirname, '../..');
-
 /** A sentence that says where to set what is missing. */
 export function whereToSet(): string {
-  const missing = missingEnvFile();
-  if (!missing) return `Fill in ${resolve('.env')}.`;
-  const misnamed = MISNAMED.find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
-  if (misnamed) return `There is no ${missing}: rename ${resolve(misnamed)} to .env.`;
-  const isProject = existsSync('.env.example') || process.cwd() === PROGRAM_FOLDER;
-  if (!isProject) return `There is no ${missing}: start this in ${PROGRAM_FOLDER}.`;
-  return `There is no ${missing}: copy .env.example to it, and fill it in.`;
+  const path = resolve('.env');
+  if (existsSync(path)) return `Fill in ${path}.`;
+  // Editors and downloads change the name. A folder env/ is Python's.
+  const misnamed = ['.env.txt', 'env', 'env.txt'].find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
+  const programFolder = join(__dirname, '../..');
+  const isProject = existsSync('.env.example') || process.cwd() === programFolder;
+  const cure = isProject ? 'copy .env.example to it, and fill it in' : `start this in ${programFolder}`;
+  return `There is no ${path}: ${misnamed ? `rename ${resolve(misnamed)} to .env` : cure}.`;
 }

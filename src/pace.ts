@@ -17,3 +17,11 @@ export function perMinute(count: number, signal?: AbortSignal): () => Promise<vo
   let last = Promise.resolve();
   return () => (last = last.then(turn));
 }
+
+const UNIT_MS: Record<string, number> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
+
+/** A duration from the command line, such as 90m or 24h, in milliseconds; NaN if it is none. */
+export function readDuration(given: string): number {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(given) ?? [];
+  return Number(count) * (UNIT_MS[unit] ?? NaN);
+}

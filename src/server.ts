@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { eventLog } from './log/event-log.js';
 import { eventText } from './log/event-text.js';
 import { startReceiver } from './receiver/listen.js';
-import { missingEnvFile, readEnvironment, receiverSettings } from './settings.js';
+import { readEnvironment, receiverSettings, whereToSet } from './settings.js';
 
 const HELP = `Usage: npm start
 
@@ -22,12 +22,8 @@ void runProgram(
     const { port, url, stop } = await startReceiver({ ...where, log, verificationToken, say });
     say(`Listening on ${url}/webhook`);
     if (verificationToken === undefined) {
-      const file = missingEnvFile();
-      say(
-        'Anyone who knows the address can send events: neither RINGCENTRAL_CLIENT_SECRET nor WEBHOOK_VERIFICATION_TOKEN is set' +
-          (file ? `, and there is no ${file}.` : '.'),
-        'warning',
-      );
+      const unset = 'neither RINGCENTRAL_CLIENT_SECRET nor WEBHOOK_VERIFICATION_TOKEN is set';
+      say(`Anyone who knows the address can send events: ${unset}. ${whereToSet()}`, 'warning');
     }
     const tunnel = `\`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third`;
     say(`Next: ${hasAddress ? '`npm run register` in a second terminal' : tunnel} (safe to repeat).`);

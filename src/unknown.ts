@@ -17,3 +17,12 @@ export function textOf(value: unknown): string | undefined {
 export function textOrNumberOf(value: unknown): string | undefined {
   return typeof value === 'number' ? String(value) : textOf(value);
 }
+
+/** What JSON stands for; undefined if it is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,58 +1,49 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../errors.js';
+import { MINUTE_MS } from '../pace.js';
 import type { Say } from '../program.js';
 import { retryAfterMs } from '../ringcentral/errors.js';
 
+/** What it resolves to, or the Failure that it throws, says what failed. */
+type Step = () => Promise<string[] | void>;
 export type Problems = ReturnType<typeof problemLog>;
 
-/**
- * Says each problem once when it begins and once when it ends. Its lines may alternate between several kinds: each kind is
- * said once.
- */
+/** Says each problem once when it begins and once when it ends, also if its lines alternate between several kinds. */
 export function problemLog(say: Say, signal: AbortSignal) {
-  /** What it is about → kind of line → the last such line. */
-  const open = new Map<string, Map<string, string>>();
-  let hasWorked = false;
+  /** What it is about and the kind of line → the last such line. */
+  const open = new Map<string, string>();
   /** Begins a problem; ends it if there is no message. */
   const set = (about: string, message: string | undefined): void => {
     // What is under way then fails, which is no problem.
     if (signal.aborted) return;
-    if (message) {
-      const said = new Set([...open.values()].flatMap((lines) => [...lines.values()]));
-      const lines = open.get(about) ?? new Map<string, string>();
-      const fresh = message.split('\n').filter((line) => {
-        // Without ids and numbers: they differ each time.
-        const kind = line.replace(/[\w-]*\d[\w-]*/g, '');
-        const isKnown = lines.has(kind) || said.has(line);
-        lines.set(kind, line);
-        return !isKnown;
-      });
-      open.set(about, lines);
-      if (fresh.length > 0) say(fresh.join('\n'), 'error');
-    } else if (open.delete(about)) {
-      if (!hasWorked) say(`Works now: ${about}.`);
-      else say(open.size === 0 ? 'Everything works again.' : `Works again: ${about}.`);
+    if (!message) {
+      const ended = [...open.keys()].filter((key) => key.startsWith(`${about}\n`));
+      for (const key of ended) open.delete(key);
+      if (ended.length > 0) say(`Works now: ${about}.${open.size === 0 ? ' No problem is left.' : ''}`);
+      return;
     }
+    const news = message.split('\n').filter((line) => {
+      // Without ids and numbers: they differ each time.
+      const key = `${about}\n${line.replace(/[\w-]*\d[\w-]*/g, '')}`;
+      const isNew = !open.has(key) && ![...open.values()].includes(line);
+      open.set(key, line);
+      return isNew;
+    });
+    if (news.length > 0) say(news.join('\n'), 'error');
   };
-  /** Does a step, which may resolve to messages of what failed in it. Resolves to the Failure, if there was one. */
-  const attempt = async (about: string, step: () => Promise<string[] | void>): Promise<Failure | undefined> => {
-    try {
-      const failed = (await step()) ?? [];
-      if (failed.length > 0) throw new Failure(failed.join('\n'));
-      set(about, undefined);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      set(about, error.message);
-      return error;
-    }
+  /** Does a step. Resolves to the Failure, if there was one. */
+  const attempt = async (about: string, step: Step): Promise<Failure | undefined> => {
+    const failure = await step().then(
+      (failed) => (failed?.length ? new Failure(failed.join('\n')) : undefined),
+      (error: unknown) => (error instanceof Failure ? error : Promise.reject(error)),
+    );
+    set(about, failure?.message);
+    return failure;
   };
-  /** Repeats a step, `pauseMs` after it ended, or later if RingCentral asks for a longer pause. */
-  const repeat = async (about: string, pauseMs: number, step: () => Promise<string[] | void>): Promise<never> => {
+  /** Repeats a step, `pauseMs` after it ended; after a failure in a minute, or when RingCentral asks. */
+  const repeat = async (about: string, pauseMs: number, step: Step): Promise<never> => {
     for (let failure: Failure | undefined; ; failure = await attempt(about, step))
-      await sleep(Math.max(pauseMs, retryAfterMs(failure)), undefined, { signal });
+      await sleep(failure ? Math.max(MINUTE_MS, retryAfterMs(failure)) : pauseMs, undefined, { signal });
   };
-  /** To be called whenever everything was tried. */
-  const endRound = (): void => void (hasWorked ||= open.size === 0);
-  return { set, attempt, repeat, endRound };
+  return { set, attempt, repeat };
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
-import { codeOf, errorOf, Failure } from '../errors.js';
+import { errorOf, Failure } from '../errors.js';
 import { createApp } from './app.js';
 import type { WebhookOptions } from './webhook.js';
 
@@ -78,7 +78,7 @@ function oneAtATime(app: RequestListener): RequestListener {
 }
 
 function whyNotListening(error: unknown, port: number, host: string | undefined): string {
-  switch (codeOf(error)) {
+  switch (errorOf(error).code) {
     case 'EADDRINUSE':
       return (
         `PORT ${port} is in use: stop the program that uses it, perhaps an earlier receiver, or set PORT to another one.\n` +

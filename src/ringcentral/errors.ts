@@ -1,179 +1,117 @@
 import type { RingCentralSettings } from '../settings.js';
 import { Failure } from '../errors.js';
 import { shownText } from '../show.js';
-import { fieldsOf, itemsOf } from '../unknown.js';
+import { fieldsOf, itemsOf, parseJson } from '../unknown.js';
 
-const PAGE_OF_APP = 'on the page of your app (https://developers.ringcentral.com/console)';
-export const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Read Messages" ${PAGE_OF_APP}, under Security.`;
-export const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://status.ringcentral.com';
+type Kind = 'login refused' | 'blocked' | 'refused' | 'unanswered';
 
-const WATCHED = 'WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS';
-const NO_EXTENSION = `An extension in ${WATCHED} does not exist, or this user may not see it: correct it.`;
-
-/** Error codes, or else a parameter → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
-const ADVICE_OF = {
-  'SUB-521': 'RingCentral cannot reach the address: it must be public, and its tunnel and the receiver running.',
-  'SUB-522': 'The address must answer the handshake with 200: does it lead to POST /webhook of the receiver?',
-  'SUB-524':
-    'The certificate of the address is not valid. Often its intermediate certificate is missing: serve it too.',
-  'SUB-520 SUB-525':
-    'The address answers the handshake wrongly: does it lead to the receiver, with nothing in between?',
-  'SUB-505':
-    'There is no room for another subscription: `npm run register -- --list` shows them, `-- --delete ID` makes room.',
-  'SUB-507': 'The subscription has expired: `npm run register` creates a new one.',
-  'SUB-508': `RingCentral does not know one of the event filters: correct ${WATCHED}.`,
-  'SUB-405': `This user may not watch an extension in ${WATCHED}: leave it out, or log in as an administrator.`,
-  'SUB-406': 'WEBHOOK_EVENT_FILTERS names an account that this user may not watch: write ~ for your own.',
-  'SUB-408': NO_EXTENSION,
-  'SUB-528 CMN-401': PERMISSIONS,
-  'CMN-402 CMN-404': `Only an administrator of the account may watch other extensions: log in as one, or correct ${WATCHED}.`,
-  'CMN-403 CMN-109': 'This extension, or the account, lacks a feature: ask the administrator of the account.',
-  'CMN-405': 'The user who logs in has no extension: create RINGCENTRAL_JWT as a user who has one.',
-  'CMN-408': 'This user lacks a permission: ask the administrator of the account for it.',
-  'OAU-112 OAU-125 OAU-250 OAU-251 unauthorized_client': `Allow the JWT auth flow ${PAGE_OF_APP}, under Auth, and set RINGCENTRAL_JWT.`,
-  'OAU-105 OAU-141 OAU-142': 'This user may not log in to the app: ask the administrator of the account.',
-  'OAU-147 OAU-148': 'The user is locked after failed logins: wait, or ask the administrator of the account.',
-  'OAU-136 OAU-232': 'The user who logs in is gone: create RINGCENTRAL_JWT as another user.',
-  'OAU-140':
-    'Check RINGCENTRAL_USERNAME, RINGCENTRAL_PASSWORD and RINGCENTRAL_EXTENSION, or better, set RINGCENTRAL_JWT.',
-  'OAU-146 OAU-153 invalid_client': `Copy client id and client secret again ${PAGE_OF_APP}, and use the RINGCENTRAL_SERVER they belong to.`,
-  'OAU-168': 'This account has a second factor, so a password cannot log in: set RINGCENTRAL_JWT.',
-  'OAU-252':
-    'Copy RINGCENTRAL_JWT again, whole and in one line. If it is still rejected, create a new one: this one is wrong, expired, revoked, or made for another app or server.',
-  'OAU-213': 'The login has ended: run this again.',
-  address: 'WEBHOOK_ADDRESS (or --address) is wrong, or RingCentral cannot reach it: is its tunnel running?',
-  eventFilters: `Correct ${WATCHED}.`,
-  extensionId: NO_EXTENSION,
-  verificationToken: 'RingCentral takes verification tokens of at most 32 letters and digits.',
-};
-const ADVICE = new Map(
-  Object.entries(ADVICE_OF).flatMap(([keys, advice]) => keys.split(' ').map((key) => [key, advice])),
-);
-
-/** No whole answer came, or an unreadable one: RingCentral may have done what it was asked for. */
-export class Unanswered extends Failure {}
-
-/** RingCentral refused a request. The message says why, and what to do. */
+/** RingCentral refused a request, or gave no useful answer. The message says why, and what to do. */
 export class RingCentralError extends Failure {
   constructor(
     message: string,
-    readonly status: number,
-    /** The most exact first. */
-    readonly codes: string[],
-    readonly parameterName: string,
-    /** How long to wait before the next try, if there were too many requests. */
-    readonly retryAfterSeconds: number | undefined,
+    readonly kind: Kind,
+    readonly status = 0,
+    /** Error codes, the most exact first, then the parameter that is wrong. */
+    readonly codes: string[] = [],
+    readonly retryAfterSeconds = 0,
   ) {
     super(message);
   }
 }
 
-/** RingCentral rejected the login. A few wrong logins lock the user: do not repeat it soon. */
-export class LoginRefused extends RingCentralError {}
-
-/** Whether something thrown is RingCentral's refusal with this code. */
-export function hasCode(error: unknown, code: string): error is RingCentralError {
-  return error instanceof RingCentralError && error.codes.includes(code);
+function is(...kinds: Kind[]) {
+  return (error: unknown): error is RingCentralError => error instanceof RingCentralError && kinds.includes(error.kind);
 }
 
-/** How long RingCentral asks to wait after something thrown, in milliseconds; 0 if it does not. */
-export function retryAfterMs(error: unknown): number {
-  return error instanceof RingCentralError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-}
-
-/** Whether RingCentral refused one request, and others may succeed. */
-export function isRefused(error: unknown): error is RingCentralError {
-  if (!(error instanceof RingCentralError) || isBlocked(error)) return false;
-  // An answer without a code comes from a gateway, and that is temporary.
-  return error.status === 404 || (error.status >= 400 && error.status < 500 && error.codes.length > 0);
-}
-
-/** Whether RingCentral does not answer, or nothing useful: for a while, other requests would fail, too. */
-export function isTemporary(error: unknown): boolean {
-  return error instanceof Unanswered || (error instanceof RingCentralError && !isRefused(error));
-}
-
+/** Whether RingCentral rejected the login. A few wrong logins lock the user: do not repeat it soon. */
+export const isLoginRefused = is('login refused');
 /** Whether RingCentral would refuse all other requests, too: no login, or too many requests. */
-export function isBlocked(error: unknown): boolean {
-  return error instanceof LoginRefused || (error instanceof RingCentralError && [401, 408, 429].includes(error.status));
-}
+export const isBlocked = is('login refused', 'blocked');
+/** Whether RingCentral refused one request, and others may succeed. */
+export const isRefused = is('refused');
+/** Whether no useful answer came: RingCentral may have done what it was asked for. */
+export const isUnanswered = is('unanswered');
+/** Whether, for a while, other requests would fail, too. */
+export const isTemporary = is('login refused', 'blocked', 'unanswered');
+/** Whether something thrown is a refusal with this code, or of this parameter. */
+export const hasCode = (error: unknown, code: string) =>
+  error instanceof RingCentralError && error.codes.includes(code);
+/** How long RingCentral asks to wait after something thrown, in milliseconds; 0 if it does not. */
+export const retryAfterMs = (error: unknown) =>
+  error instanceof RingCentralError ? error.retryAfterSeconds * 1000 : 0;
 
-/**
- * Turns an answer that is not a success into an error. `doing` completes "Could not …". RingCentral was sent the `secrets`,
- * and may repeat them.
- */
-export function readRefusal(
-  doing: string,
-  { status, headers }: Response,
-  content: string,
-  settings: RingCentralSettings,
-  secrets: string[],
-): RingCentralError {
-  const { codes, message, parameterName, isJson } = readContent(content);
-  const [code] = codes;
-  const words = secrets.some((secret) => message.includes(secret)) ? '' : message;
-  const retryAfterSeconds = status === 429 ? readRetryAfter(headers.get('retry-after')) : undefined;
-  // Without a code, a gateway or another program answered, which knows nothing of the credentials.
-  const isRejected = doing === 'log in' && code !== undefined && status >= 400 && status < 500 && status !== 429;
-  const what = isRejected ? 'RingCentral rejected the login' : `Could not ${doing}`;
-  const form = status < 400 ? ' (a redirect)' : isJson ? '' : ' without JSON';
-  const reason = `${code ?? `${settings.server} answered ${status}${form}`} ${words}`.trim();
-  const overridden =
-    isRejected && settings.overridden.length > 0
-      ? `If .env is right, unset ${settings.overridden.join(' and ')} in the environment: it has another value, and wins.`
-      : undefined;
-  // Another program would have other codes.
-  const isSure = /^[A-Z]+-\d+$/.test(code ?? '') && status < 500;
-  const next = retryAfterSeconds
-    ? `Try again in ${retryAfterSeconds} s, not earlier: each early try restarts the wait.`
-    : (adviceFor(codes, words, parameterName, settings) ?? (isSure ? undefined : TRY_AGAIN));
-  const lines = [`${what}: ${reason.replace(/\.?$/, '.')}`, overridden, next].filter(Boolean).join('\n');
-  const Kind = isRejected ? LoginRefused : RingCentralError;
-  return new Kind(lines, status, codes, parameterName, retryAfterSeconds);
-}
+const TRY_AGAIN = 'Check RINGCENTRAL_SERVER, or try again later: https://status.ringcentral.com';
 
-/** How long to wait, in seconds: what RingCentral asks for, from a second to an hour. */
-function readRetryAfter(value: string | null): number {
-  const seconds = Number.parseFloat(value ?? '');
-  // Without Retry-After: 30 seconds or more (Developer Guide, "API rate limits").
-  return Number.isNaN(seconds) ? 60 : Math.min(Math.max(seconds, 1), 3600);
-}
+/** An answer that cannot be used. `doing` completes "Could not …". */
+export const badAnswer = (doing: string, what: string) =>
+  new RingCentralError(`Could not ${doing}: ${what}. ${TRY_AGAIN}`, 'unanswered');
 
-function adviceFor(codes: string[], words: string, parameterName: string, settings: RingCentralSettings) {
-  const permission = permissionIn(words);
-  if (permission && codes.includes('CMN-401'))
-    return `Add the permission "${permission}" ${PAGE_OF_APP}, under Security.`;
-  if (permission && codes.includes('CMN-408'))
-    return `This user lacks the permission "${permission}": ask the administrator of the account for it.`;
-  const wrongLogin = 'jwt' in settings.login ? 'OAU-252' : 'OAU-140';
-  const parameter = parameterName.split('.').at(-1) ?? '';
-  const keys = [...codes.map((code) => (code === 'invalid_grant' ? wrongLogin : code)), parameter];
-  const advice = keys.map((key) => ADVICE.get(key)).find(Boolean);
-  const isOwnToken = parameter === 'verificationToken' && settings.hasOwnToken;
-  return isOwnToken ? `${ADVICE_OF.verificationToken} Correct WEBHOOK_VERIFICATION_TOKEN.` : advice;
-}
+const APP = 'on the page of your app (https://developers.ringcentral.com/console)';
+export const PERMISSIONS = `Add the permissions "Webhook Subscriptions" and "Read Messages" ${APP}, under Security.`;
+const ACCOUNTS = `Add the permission "Read Accounts" ${APP}, under Security.`;
+const WATCHED = 'WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS';
+const WRONG_JWT = 'Copy the whole RINGCENTRAL_JWT again, or else create a new one, for this app and server.';
+const WRONG_USER =
+  'Set RINGCENTRAL_JWT, or check RINGCENTRAL_USERNAME, RINGCENTRAL_PASSWORD and RINGCENTRAL_EXTENSION.';
 
-/** The permission in "application needs to have [ReadAccounts] permission", as RingCentral's pages have it: "Read Accounts". */
-function permissionIn(message: string): string | undefined {
-  const [, name] = /\[([A-Za-z]+)\]/.exec(message) ?? [];
-  return name === 'SubscriptionWebhook' ? 'Webhook Subscriptions' : name?.replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
-}
+/** Status, error codes, or else a parameter → what to do (API reference, "Errors"; Developer Guide, "Troubleshooting webhooks"). */
+const adviceTable = (words: string, seconds: number, { login, hasOwnToken }: RingCentralSettings) => ({
+  429: `Try again in ${seconds} s, not earlier: each early try restarts the wait.`,
+  'SUB-521 address': 'WEBHOOK_ADDRESS (or --address) is wrong, or RingCentral cannot reach it: is its tunnel running?',
+  'SUB-520 SUB-522 SUB-525': 'The address must lead to /webhook of the receiver, with nothing in between that answers.',
+  'SUB-524': 'The certificate of the address is not valid. Is its intermediate certificate missing? Serve it, too.',
+  'SUB-505': '`npm run register -- --list` shows all subscriptions, and `-- --delete ID` makes room for another one.',
+  'SUB-507': 'The subscription has expired: `npm run register` creates a new one.',
+  'SUB-508 eventFilters': `Correct ${WATCHED}.`,
+  'SUB-405 SUB-406 SUB-408 CMN-402 CMN-404 extensionId': `There is no such extension, or only an administrator may watch it: log in as one, or correct ${WATCHED}.`,
+  'SUB-528 CMN-401': words.includes('[ReadAccounts]') ? ACCOUNTS : PERMISSIONS,
+  'CMN-109 CMN-403 CMN-408 OAU-105 OAU-141 OAU-142': 'This user or account may not do that: ask its administrator.',
+  'CMN-405 OAU-136 OAU-232': 'This user is gone, or has no extension: create RINGCENTRAL_JWT as another user.',
+  'OAU-147 OAU-148': 'This user is locked after failed logins: wait, or ask the administrator of the account.',
+  'OAU-112 OAU-125 OAU-250 OAU-251 unauthorized_client': `Set RINGCENTRAL_JWT, and allow the JWT auth flow ${APP}.`,
+  'OAU-146 OAU-153 invalid_client': `Check RINGCENTRAL_SERVER, and copy client id and secret again ${APP}.`,
+  'OAU-140 OAU-168 OAU-252 invalid_grant': 'jwt' in login ? WRONG_JWT : WRONG_USER,
+  verificationToken: `${hasOwnToken ? 'WEBHOOK_VERIFICATION_TOKEN' : 'It'} takes at most 32 letters and digits.`,
+});
 
-/** `{ errorCode, message, errors }`, from the token endpoint `{ error, error_description, … }` (API reference, "Errors"). */
-function readContent(content: string) {
-  let body: unknown;
-  try {
-    body = JSON.parse(content);
-  } catch {
-    // It is a gateway's page.
-  }
-  const { errorCode, message, error, error_description: description, errors } = fieldsOf(body);
+/** An answer that is not a success, as an error. Its message lacks "Could not …: ". */
+export async function readRefusal(sent: Request, answer: Response, settings: RingCentralSettings) {
+  const { server, clientSecret, verificationToken, login, overridden } = settings;
+  const { status, headers } = answer;
+  const json = parseJson(await answer.text());
+  // The token endpoint has `error` and `error_description` (API reference, "Errors").
+  const { errorCode, message, error, error_description, errors } = fieldsOf(json);
   const first = fieldsOf(itemsOf(errors)[0]);
-  return {
-    // A code is one word.
-    codes: [first['errorCode'], errorCode, error].flatMap((code) => shownText(code)?.match(/^[\w-]+$/) ?? []),
-    message: shownText(first['message']) ?? shownText(message) ?? shownText(description) ?? '',
-    parameterName: shownText(first['parameterName']) ?? '',
-    isJson: body !== undefined,
-  };
+  // A code is one word. Without one, a gateway or another program answered.
+  const codes = [first['errorCode'], errorCode, error].flatMap((each) => shownText(each)?.match(/^[\w-]+$/) ?? []);
+  const [code = `${server} answered ${status}${json === undefined ? ' without JSON' : ''}`] = codes;
+
+  const isRefusal = codes.length > 0 && status >= 400 && status < 500;
+  let kind: Kind = isRefusal || status === 404 ? 'refused' : 'unanswered';
+  if ([401, 408, 429].includes(status)) kind = 'blocked';
+  if (isRefusal && status !== 429 && sent.url.endsWith('/token')) kind = 'login refused';
+
+  const said = [first['message'], message, error_description].map(shownText).find(Boolean) ?? '';
+  // RingCentral may repeat what it was sent.
+  const accessToken = sent.headers.get('authorization')?.split(' ')[1];
+  const secrets = [clientSecret, verificationToken, 'jwt' in login ? login.jwt : login.password, accessToken];
+  const words = secrets.some((secret) => secret && said.includes(secret)) ? '' : said;
+
+  // Without Retry-After: 30 seconds or more (Developer Guide, "API rate limits").
+  const asked = Number.parseFloat(headers.get('retry-after') ?? '');
+  const seconds = Number.isNaN(asked) ? 60 : Math.min(Math.max(asked, 1), 3600);
+
+  codes.push(shownText(first['parameterName'])?.split('.').at(-1) ?? '');
+  const table = Object.entries(adviceTable(words, seconds, settings));
+  const adviceOn = (key: string) => table.find(([keys]) => keys.split(' ').includes(key))?.[1];
+  const advice = [String(status), ...codes].map(adviceOn).find(Boolean);
+  // Another program would have other codes.
+  const isSure = status < 500 && /^[A-Z]+-\d+$/.test(code);
+  const names = kind === 'login refused' && overridden.join(' and ');
+  const lines = [
+    `${code} ${words}`.trim().replace(/\.?$/, '.'),
+    names && `If .env is right, unset ${names} in the environment: it has another value, and wins.`,
+    advice ?? (!isSure && TRY_AGAIN),
+  ];
+  return new RingCentralError(lines.filter(Boolean).join('\n'), kind, status, codes, status === 429 ? seconds : 0);
 }

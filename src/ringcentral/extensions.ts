@@ -1,7 +1,7 @@
 import { voicemailFilter } from '../contract.js';
 import type { WatchSettings } from '../settings.js';
 import { safeText, shownText } from '../show.js';
-import { textOrNumberOf } from '../unknown.js';
+import { textOf, textOrNumberOf } from '../unknown.js';
 import { voicemailExtension } from './event-filters.js';
 import { listAll } from './list.js';
 import type { Session } from './session.js';
@@ -10,65 +10,42 @@ import type { Session } from './session.js';
 const WITHOUT_MAILBOX =
   /^(Announcement|IvrMenu|ParkLocation|PagingOnly|ApplicationExtension|Site|Room|RoomConnector|Bot|ProxyAdmin|DelegatedLinesGroup|GroupCallPickup|FaxUser|TieLine)$/;
 
-/** An extension whose voicemails are wanted. */
-export interface Mailbox {
-  /** The extension's id. */
-  id: string;
-  /** "101", if it is known. */
-  number?: string | undefined;
-  /** "ext. 101, Ada Byron", safe to show. */
-  label: string;
-}
+/** An extension whose voicemails are wanted: its id, its number if it is known, and "ext. 101, Ada Byron", safe to show. */
+export type Mailbox = { id: string; number?: string | undefined; label: string };
+type Extension = Mailbox & { problem: string };
 
-/** What to subscribe to, and the mailboxes that have its voicemails. */
-export interface Watched {
-  eventFilters: string[];
-  mailboxes: Mailbox[];
-  /** A message for each extension that cannot be watched. */
-  problems: string[];
-}
+/** What to subscribe to, the mailboxes that have its voicemails, and a message for each extension that cannot be watched. */
+export type Watched = { eventFilters: string[]; mailboxes: Mailbox[]; problems: string[] };
 
-/** Every extension of the account. Throws a Failure. */
-export async function listExtensions(session: Session): Promise<(Mailbox & { status: unknown; type: unknown })[]> {
+/** Every extension of the account, with the reason if it cannot be watched. Throws a Failure. */
+export async function listExtensions(session: Session): Promise<Extension[]> {
   const { items } = await listAll(session, 'look up the extensions', '/restapi/v1.0/account/~/extension');
-  const all = items.map(({ id, extensionNumber, name, status, type }) => {
+  const known = items.filter(({ id }) => /^\d+$/.test(textOrNumberOf(id) ?? ''));
+  return known.map(({ id, extensionNumber, name, status, type }) => {
     const number = textOrNumberOf(extensionNumber);
     const shown = number ? `ext. ${safeText(number)}` : `extension ${String(id)}`;
+    const without = WITHOUT_MAILBOX.test(textOf(type) ?? '') ? 'has no mailbox' : '';
     return {
-      id: textOrNumberOf(id) ?? '',
+      id: String(id),
       number,
       label: [shown, shownText(name)].filter(Boolean).join(', '),
-      status,
-      type,
+      problem: status === 'Enabled' ? without : 'is not enabled',
     };
   });
-  return all.filter(({ id }) => /^\d+$/.test(id));
 }
 
 /** Looks up what the settings ask for: 'all' are those that are enabled and can have a mailbox. Throws a Failure. */
 export async function findWatched(session: Session, wanted: WatchSettings): Promise<Watched> {
   if ('eventFilters' in wanted)
     return { ...wanted, mailboxes: mailboxesOf(wanted.eventFilters, session), problems: [] };
-  const all = await listExtensions(session);
-  const problems: string[] = [];
   const { extensions } = wanted;
-  const find = (number: string) => {
-    const found = all.find((each) => each.number === number);
-    if (found && hasMailbox(found)) return [found];
-    const why = found?.status === 'Enabled' ? 'has no mailbox' : 'is not enabled';
-    const leaveOut = `leave ${number} out of WEBHOOK_EXTENSIONS.`;
-    problems.push(found ? `${found.label} ${why}: ${leaveOut}` : unknownNumber(number, all));
-    return [];
-  };
-  const mailboxes = extensions === 'all' ? all.filter(hasMailbox) : extensions.flatMap(find);
-  if (mailboxes.length === 0 && problems.length === 0) problems.push('This account has no extension with a mailbox.');
+  const all = await listExtensions(session);
+  const asked = all.filter(({ number = '' }) => extensions === 'all' || extensions.includes(number));
   // Always in the same order: another order would look like another subscription.
-  mailboxes.sort((one, other) => one.id.localeCompare(other.id));
+  const mailboxes = asked.filter(({ problem }) => !problem).sort((one, other) => one.id.localeCompare(other.id));
+  const problems = extensions === 'all' ? [] : extensions.flatMap((number) => problemWith(number, all));
+  if (mailboxes.length === 0 && problems.length === 0) problems.push('This account has no extension with a mailbox.');
   return { eventFilters: mailboxes.map(({ id }) => voicemailFilter(id)), mailboxes, problems };
-}
-
-function hasMailbox({ status, type }: { status: unknown; type: unknown }): boolean {
-  return status === 'Enabled' && !WITHOUT_MAILBOX.test(String(type));
 }
 
 /** The mailboxes that event filters name; `~` is that of the user who logged in. */
@@ -78,11 +55,13 @@ export function mailboxesOf(eventFilters: string[], { ownerId }: { ownerId: stri
   return [...ids].map((id) => ({ id, label: id === ownerId ? 'your extension' : `extension ${safeText(id)}` }));
 }
 
-function unknownNumber(number: string, all: Mailbox[]): string {
+function problemWith(number: string, all: Extension[]): string | [] {
+  const found = all.find((each) => each.number === number);
+  if (found) return found.problem ? `${found.label} ${found.problem}: leave ${number} out of WEBHOOK_EXTENSIONS.` : [];
   const distance = (each: Mailbox) => Math.abs(Number(each.number) - Number(number));
   const near = all.filter((each) => distance(each) >= 0).sort((one, other) => distance(one) - distance(other));
   const nearest = near.slice(0, 3).map(({ label }) => label);
-  return `There is no extension ${number}${nearest.length > 0 ? `; the nearest: ${nearest.join('; ')}` : ''}. Correct WEBHOOK_EXTENSIONS.`;
+  return `There is no extension ${number}; the nearest: ${nearest.join('; ') || 'none'}. Correct WEBHOOK_EXTENSIONS.`;
 }
 
 /** Text with the number and name of each extension behind its event filters, which only have ids. */

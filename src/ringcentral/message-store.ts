@@ -2,21 +2,19 @@ import { voicemailFilter } from '../contract.js';
 import type { WebhookEvent } from '../log/event-log.js';
 import { fieldsOf, itemsOf, textOf, textOrNumberOf } from '../unknown.js';
 import { RingCentralError } from './errors.js';
-import { itemKey, listAll, type Item } from './list.js';
+import { itemKey, listAll, type Turn } from './list.js';
 import type { Session } from './session.js';
 
-/** A record of the message store: the fields of a notification's `body`. */
-export type Message = Item;
+/** A record of the message store: the fields of a notification's `body`. Any can be missing. */
+export type Message = Record<string, unknown>;
+
+const storeOf = (extension: string) => `/restapi/v1.0/account/~/extension/${extension}/message-store`;
 
 /** When a message was left, in milliseconds; NaN if it does not say. */
-export function messageTime(message: Message): number {
-  return Date.parse(textOf(message['creationTime']) ?? '');
-}
+export const messageTime = (message: Message) => Date.parse(textOf(message['creationTime']) ?? '');
 
 /** The order in which messages came. */
-export function byTime(one: Message, other: Message): number {
-  return (messageTime(one) || 0) - (messageTime(other) || 0);
-}
+export const byTime = (one: Message, other: Message) => (messageTime(one) || 0) - (messageTime(other) || 0);
 
 /** A voicemail of the message store as the event that its notification would be. */
 export function eventOf(message: Message, extension: string, transcript?: string): WebhookEvent {
@@ -26,12 +24,7 @@ export function eventOf(message: Message, extension: string, transcript?: string
 }
 
 /** The voicemails of an extension since a time in milliseconds (API reference, "List Messages"): see listAll(). */
-export function listVoicemails(
-  session: Session,
-  extension: string,
-  since: number,
-  turn?: (page: number) => Promise<void>,
-) {
+export function listVoicemails(session: Session, extension: string, since: number, turn?: Turn) {
   // Without `dateTo` the list ends at the server's now.
   const filter = { messageType: 'VoiceMail', dateFrom: new Date(since).toISOString() };
   return listAll(session, 'list the voicemails', storeOf(extension), filter, turn);
@@ -39,33 +32,24 @@ export function listVoicemails(
 
 /** A voicemail as it is now; undefined if it is gone. Throws a Failure. */
 export async function readVoicemail(session: Session, extension: string, id: string): Promise<Message | undefined> {
-  try {
-    const url = `${storeOf(extension)}/${encodeURIComponent(id)}`;
-    return fieldsOf(await session.json('read a voicemail', { method: 'GET', url }));
-  } catch (error) {
-    if (error instanceof RingCentralError && error.status === 404) return undefined;
-    throw error;
-  }
+  const url = `${storeOf(extension)}/${encodeURIComponent(id)}`;
+  return session.json('read a voicemail', { method: 'GET', url }).then(fieldsOf, (error: unknown) => {
+    if (!(error instanceof RingCentralError) || error.status !== 404) throw error;
+    return undefined;
+  });
 }
 
-function storeOf(extension: string): string {
-  return `/restapi/v1.0/account/~/extension/${extension}/message-store`;
-}
-
-/** Where an attachment's content is: "AudioRecording" or "AudioTranscription"; undefined if there is none, or not yet. */
-export function attachmentUrl(body: unknown, type: string): string | undefined {
-  const all = itemsOf(fieldsOf(body)['attachments']).map(fieldsOf);
+/** Where the "AudioRecording" or "AudioTranscription" of a message is; undefined if there is none, or not yet. */
+export function attachmentUrl(message: unknown, type: string): string | undefined {
+  const all = itemsOf(fieldsOf(message)['attachments']).map(fieldsOf);
   return textOf(all.find((each) => each['type'] === type)?.['uri']);
 }
 
-/**
- * The state of a voicemail's transcription (API reference, "vmTranscriptionStatus"): 'none' if there will be none.
- * CompletedPartially is done: RingCentral transcribes the first minute.
- */
+/** The state of a voicemail's transcription (API reference, "vmTranscriptionStatus"): 'none' if there will be none. */
 export function transcription(message: Message): 'done' | 'awaited' | 'none' {
   const status = textOf(message['vmTranscriptionStatus']) ?? 'NotAvailable';
   if (['NotAvailable', 'Failed', 'TimedOut'].includes(status)) return 'none';
-  // The text may come a moment after the status.
+  // CompletedPartially is done, too: the first minute. The text may come a moment after the status.
   return status.startsWith('Completed') && attachmentUrl(message, 'AudioTranscription') ? 'done' : 'awaited';
 }
 

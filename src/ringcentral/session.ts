@@ -1,180 +1,153 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+// The SDK's index loads node-fetch, and so punycode: some releases of Node.js warn of it.
+import { SDK } from '@ringcentral/sdk/lib/SDK.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../errors.js';
+import { HOUR_MS } from '../pace.js';
 import type { Say } from '../program.js';
 import { NoAnswer, request, type Limits } from '../request.js';
 import type { RingCentralSettings } from '../settings.js';
 import { safeText, withoutPassword } from '../show.js';
-import { fieldsOf, textOf } from '../unknown.js';
-import { LoginRefused, readRefusal, RingCentralError, TRY_AGAIN, Unanswered } from './errors.js';
-import { createSdk, ringCentralUrl } from './sdk.js';
+import { fieldsOf, parseJson, textOf } from '../unknown.js';
+import { badAnswer, isLoginRefused, readRefusal, RingCentralError } from './errors.js';
 
-/** When a refused login is tried again: a few wrong logins lock the user (OAU-147). */
-const LOGIN_REFUSED_MS = 3_600_000;
 /** The longest Retry-After that is waited out. */
 const MAX_WAIT_SECONDS = 60;
 
-export interface SessionOptions {
-  say: Say;
-  signal?: AbortSignal | undefined;
-  timeoutMs?: number;
-}
+type SessionOptions = { say: Say; signal?: AbortSignal | undefined; timeoutMs?: number };
 
-interface Call {
-  method: 'GET' | 'POST' | 'DELETE';
-  /** A path, or a whole URL. */
-  url: string;
-  query?: Record<string, string | number>;
-  body?: object;
-}
+/** `url` is a path, or a whole URL. */
+type Call = { method: 'GET' | 'POST' | 'DELETE'; url: string; query?: object; body?: object };
 
-/** What a request is for: it completes "Could not …". The SDK cannot pass it on. */
-const doingNow = new AsyncLocalStorage<string>();
+export type Session = ReturnType<typeof createSession>;
+type Work = (session: Session) => Promise<void>;
 
-/** Sends requests to RingCentral: logs in, logs in again if the login has ended, and throws errors that say what to do. */
-export class Session {
-  readonly #sdk: ReturnType<typeof createSdk>;
-  #loggingIn: Promise<void> | undefined;
-  #refused: { error: LoginRefused; at: number } | undefined;
-  #accessToken = '';
-  /** How far RingCentral's clock is ahead of performance.now(), in milliseconds. */
-  #clock: number | undefined;
-  /** The id of the user's extension; `~` before the login. */
-  ownerId = '~';
+/** Sends requests to RingCentral: logs in, and again if the login has ended. They throw Failures that say what to do. */
+export function createSession(settings: RingCentralSettings, { say, signal, timeoutMs = 15_000 }: SessionOptions) {
+  const { server, clientId, clientSecret } = settings;
+  const tokens = new Map<string, string>();
+  const localStorage = {
+    getItem: (key: string) => tokens.get(key) ?? null,
+    setItem: (key: string, value: string) => void tokens.set(key, value),
+    removeItem: (key: string) => void tokens.delete(key),
+  };
+  // The SDK reads the global one, of which Node.js 26 warns.
+  Object.defineProperty(globalThis, 'localStorage', { value: localStorage, configurable: true });
+  const sdk = new SDK({ server, clientId, clientSecret, fetch: (input) => exchange(new Request(input)) });
+  // The SDK would refresh an expired token, but RingCentral issues no refresh tokens by default.
+  sdk.platform().ensureLoggedIn = () => Promise.resolve(null);
 
-  constructor(
-    private readonly settings: RingCentralSettings,
-    private readonly options: SessionOptions,
-  ) {
-    this.#sdk = createSdk(settings, (sent) => this.#fetch(sent));
-  }
+  /** The last login: under way, done, or refused. */
+  let login: Promise<void> | undefined;
+  let refusedUntil = Infinity;
+  /** RingCentral's time when performance.now() was 0. This machine's until RingCentral has told its own. */
+  let clock = performance.timeOrigin;
 
-  /** The time by RingCentral's clock (its Date header), in milliseconds; by this machine's if there was no such header. */
-  now(): number {
-    return this.#clock === undefined ? Date.now() : this.#clock + performance.now();
-  }
-
-  /** Logs in, if it has not. A refused login is not sent again for an hour. Throws a Failure. */
-  async logIn(): Promise<void> {
-    if (this.#accessToken) return;
-    await (this.#loggingIn ??= this.#logIn().finally(() => (this.#loggingIn = undefined)));
-  }
-
-  /** Resolves to the parsed answer. `doing` completes "Could not …". Throws a Failure. */
-  async json(doing: string, call: Call): Promise<unknown> {
-    const content = await this.text(doing, call);
-    try {
-      return JSON.parse(content);
-    } catch {
-      throw this.#badAnswer(doing, 'answered without JSON');
-    }
-  }
-
-  /** The same for an answer that is text, or empty. */
-  async text(doing: string, call: Call): Promise<string> {
-    // A whole URL: the SDK joins server and path as text. It changes the object that it gets: each try has its own.
-    const answer = await this.#send(doing, call, (url) => this.#sdk.send({ ...call, url }));
-    return answer.text();
-  }
-
-  /** Hands over an attachment's content, at most 100 MiB, chunk by chunk. Resolves to its content type. Throws a Failure. */
-  async download(doing: string, url: string, save: (chunk: Uint8Array) => Promise<void>): Promise<string> {
-    const answer = await this.#send(doing, { method: 'GET', url }, (href) =>
-      this.#fetch(new Request(href, { headers: { Authorization: `Bearer ${this.#accessToken}` } }), save),
-    );
-    return answer.headers.get('content-type') ?? '';
-  }
-
-  /** Logs out. Does not fail: otherwise the session expires by itself. */
-  async logOut(): Promise<void> {
-    if (this.#accessToken) await doingNow.run('log out', () => this.#sdk.logout()).catch(() => {});
-  }
-
-  async #logIn(): Promise<void> {
-    if (this.#refused && performance.now() - this.#refused.at < LOGIN_REFUSED_MS) throw this.#refused.error;
-    try {
-      await this.#attempt('log in', 'POST', () => this.#sdk.login({ ...this.settings.login }));
-    } catch (error) {
-      if (error instanceof LoginRefused) this.#refused = { error, at: performance.now() };
-      // The SDK parses the answer.
-      throw error instanceof Failure ? error : this.#badAnswer('log in', 'answered without JSON');
-    }
-    const { access_token, owner_id } = fieldsOf(await this.#sdk.platform().auth().data());
-    const [token = '', owner = ''] = [textOf(access_token), textOf(owner_id)];
-    // An error of fetch() would print a token that no header can hold.
-    if (!/^[\x21-\x7e]+$/.test(token)) throw this.#badAnswer('log in', 'gave no token');
-    this.#accessToken = token;
-    this.ownerId = /^\d+$/.test(owner) ? owner : '~';
-  }
-
-  /** Logs in and sends; if that login has ended, logs in and sends again. */
-  async #send(doing: string, { method, url }: Call, send: (url: string) => Promise<Response>): Promise<Response> {
-    const href = ringCentralUrl(url, this.settings.server);
-    if (href === undefined)
-      throw new Failure(`Could not ${doing}: ${safeText(withoutPassword(url))} is not on RingCentral's servers.`);
-    const attempt = () => this.#attempt(doing, method, () => send(href));
-    await this.logIn();
-    const token = this.#accessToken;
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!(error instanceof RingCentralError) || error.status !== 401) throw error;
-    }
-    // Another request may have logged in meanwhile.
-    if (this.#accessToken === token) this.#accessToken = '';
-    await this.logIn();
-    return attempt();
-  }
-
-  /** Sends, and sends again if RingCentral asks for a short wait, or answers a GET with 5xx. */
-  async #attempt(doing: string, method: Call['method'], send: () => Promise<Response>): Promise<Response> {
-    const { say, signal } = this.options;
-    try {
-      return await doingNow.run(doing, send);
-    } catch (error) {
-      if (!(error instanceof RingCentralError)) throw error;
-      const isRepeatable = method === 'GET' && error.status >= 500;
-      const seconds = isRepeatable ? 1 : (error.retryAfterSeconds ?? Infinity);
-      if (seconds > MAX_WAIT_SECONDS) throw error;
-      if (!isRepeatable) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
-      await sleep(seconds * 1000, undefined, signal && { signal });
-      return doingNow.run(doing, send);
-    }
-  }
-
-  /** The SDK's fetch(). Throws if the answer is not a success: the SDK would repeat any request that got a 401. */
-  async #fetch(sent: Request, save?: Limits['save']): Promise<Response> {
-    const { server, clientSecret, verificationToken, login } = this.settings;
-    const { timeoutMs = 15_000, signal } = this.options;
-    const doing = doingNow.getStore() ?? '';
-    // Once the program is told to stop, nothing else is sent.
-    const limits = doing === 'log out' ? { timeoutMs: Math.min(timeoutMs, 2000) } : { timeoutMs, signal };
-    const response = await request(sent, { ...limits, save }).catch((error: unknown) => {
+  /** fetch(). Throws if the answer is not a success: the SDK would repeat any request that got a 401. */
+  async function exchange(sent: Request, save?: Limits['save']): Promise<Response> {
+    // Once the program is told to stop, it only logs out.
+    const limits = sent.url.endsWith('/revoke') ? { timeoutMs: 2000 } : { timeoutMs, signal };
+    const answer = await request(sent, { ...limits, save }).catch((error: unknown) => {
       if (!(error instanceof NoAnswer)) throw error;
-      // Not Unanswered: other answers may be shorter.
-      if (error.code === 'TOO_LARGE') throw new Failure(`Could not ${doing}: RingCentral sent ${error.message}.`);
-      const why = `${server} did not answer (${error.withProxyHint}). Check RINGCENTRAL_SERVER and the network.`;
-      throw new Unanswered(`Could not ${doing}: ${why}`);
+      if (error.code === 'TOO_LARGE') throw new RingCentralError(`RingCentral sent ${error.message}.`, 'refused');
+      const why = `did not answer (${error.withProxyHint}). Check RINGCENTRAL_SERVER and the network.`;
+      throw new RingCentralError(`${server} ${why}`, 'unanswered');
     });
-    const time = Date.parse(response.headers.get('date') ?? '');
-    if (time) this.#clock = time - performance.now();
-    if (response.ok) return response;
-    const secrets = [clientSecret, verificationToken, 'jwt' in login ? login.jwt : login.password, this.#accessToken];
-    throw readRefusal(doing, response, await response.text(), this.settings, secrets.filter(Boolean));
+    const time = Date.parse(answer.headers.get('date') ?? '');
+    if (time) clock = time - performance.now();
+    if (answer.ok) return answer;
+    throw await readRefusal(sent, answer, settings);
   }
 
-  #badAnswer(doing: string, what: string): Failure {
-    return new Unanswered(`Could not ${doing}: ${this.settings.server} ${what}. ${TRY_AGAIN}`);
+  /** Sends, and once more after a new login, after a short wait that RingCentral asks for, or if a GET got a 5xx. */
+  async function attempt(doing: string, method: string, send: () => Promise<Response>): Promise<Response> {
+    for (let isLast = false; ; isLast = true) {
+      const used = method === 'LOGIN' ? undefined : logIn();
+      await used;
+      try {
+        return await send();
+      } catch (error) {
+        if (!(error instanceof RingCentralError)) throw error;
+        const hasEnded = used && !isLast && error.status === 401;
+        // Another request may have logged in meanwhile.
+        if (hasEnded && login === used) login = undefined;
+        const seconds = method === 'GET' && error.status >= 500 ? 1 : error.retryAfterSeconds;
+        if (!hasEnded && (isLast || seconds === 0 || seconds > MAX_WAIT_SECONDS)) {
+          const what = isLoginRefused(error) ? 'RingCentral rejected the login' : `Could not ${doing}`;
+          error.message = `${what}: ${error.message}`;
+          throw error;
+        }
+        if (error.status === 429) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
+        await sleep(seconds * 1000, undefined, signal && { signal });
+      }
+    }
   }
+
+  /** Logs in, if it has not. A refused login is not sent again for an hour: a few wrong ones lock the user (OAU-147). */
+  function logIn(): Promise<void> {
+    if (performance.now() >= refusedUntil) login = undefined;
+    return (login ??= startLogin());
+  }
+
+  async function startLogin(): Promise<void> {
+    refusedUntil = Infinity;
+    try {
+      const answer = await attempt('log in', 'LOGIN', () => sdk.login({ ...settings.login }));
+      const { access_token, owner_id } = fieldsOf(await answer.json());
+      // An error of fetch() would print a token that no header can hold.
+      if (!/^[\x21-\x7e]+$/.test(textOf(access_token) ?? '')) throw badAnswer('log in', `${server} gave no token`);
+      session.ownerId = /^\d+$/.exec(textOf(owner_id) ?? '')?.[0] ?? '~';
+    } catch (error) {
+      if (isLoginRefused(error)) refusedUntil = performance.now() + HOUR_MS;
+      else login = undefined;
+      // The SDK parses the answer.
+      throw error instanceof RingCentralError ? error : badAnswer('log in', `${server} answered without JSON`);
+    }
+  }
+
+  const session = {
+    /** The id of the user's extension; `~` before the login. */
+    ownerId: '~',
+    logIn,
+    /** Resolves to the parsed answer. `doing` completes "Could not …". */
+    async json(doing: string, call: Call): Promise<unknown> {
+      const answer = parseJson(await session.text(doing, call));
+      if (answer === undefined) throw badAnswer(doing, `${server} answered without JSON`);
+      return answer;
+    },
+    /** The same for an answer that is text, or empty. */
+    async text(doing: string, call: Call): Promise<string> {
+      // The SDK joins server and path as text, and changes the object that it gets.
+      const send = () => sdk.send({ ...call, url: ringCentralUrl(call.url, server) });
+      return (await attempt(doing, call.method, send)).text();
+    },
+    /** Hands over an attachment's content, at most 100 MiB, chunk by chunk. Resolves to its content type. */
+    async download(doing: string, url: string, save: (chunk: Uint8Array) => Promise<void>): Promise<string> {
+      const answer = await attempt(doing, 'GET', async () => {
+        const headers = { Authorization: await sdk.platform().authHeader() };
+        return exchange(new Request(ringCentralUrl(url, server), { headers }), save);
+      });
+      return answer.headers.get('content-type') ?? '';
+    },
+    /** Does not fail: otherwise the session expires by itself. */
+    logOut: async () => void (await login?.then(sdk.logout).catch(() => {})),
+    /** The time by RingCentral's clock (its Date header), in milliseconds. */
+    now: () => clock + performance.now(),
+  };
+  return session;
 }
 
 /** Logs in, does the work, and logs out. Throws a Failure. */
-export async function withSession(
-  settings: RingCentralSettings,
-  options: SessionOptions,
-  work: (session: Session) => Promise<void>,
-): Promise<void> {
-  const session = new Session(settings, options);
+export async function withSession(settings: RingCentralSettings, options: SessionOptions, work: Work): Promise<void> {
+  const session = createSession(settings, options);
   await session.logIn();
-  await work(session).finally(() => session.logOut());
+  await work(session).finally(session.logOut);
+}
+
+/** A whole URL. Throws a Failure if it is not RingCentral's: records hold URLs, and nobody else may get the access token. */
+export function ringCentralUrl(given: string, server: string): string {
+  const url = URL.canParse(given, server) ? new URL(given, server) : undefined;
+  const isTheirs = url?.protocol === 'https:' && /\.ringcentral\.(com|biz)$/.test(url.hostname);
+  // fetch() refuses a URL with a password.
+  const isSafe = url && !url.username && !url.password;
+  if (isSafe && (isTheirs || url.origin === server)) return url.href;
+  throw new RingCentralError(`${safeText(withoutPassword(given))} is not on RingCentral's servers.`, 'refused');
 }

@@ -1,84 +1,72 @@
 import type CreateWebhookSubscriptionRequest from '@rc-ex/core/definitions/CreateWebhookSubscriptionRequest';
-import type SubscriptionInfo from '@rc-ex/core/definitions/SubscriptionInfo';
-import { Failure } from '../errors.js';
+import { DAY_MS, HOUR_MS } from '../pace.js';
 import { plural, shownText } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';
-import type { Refused } from './event-filters.js';
-import { hasCode, PERMISSIONS, RingCentralError, Unanswered } from './errors.js';
+import { badAnswer, hasCode, isUnanswered, RingCentralError } from './errors.js';
 import { readList } from './list.js';
-import type { Say } from '../program.js';
 import type { Session } from './session.js';
 
-/**
- * The longest life of a WebHook subscription, in seconds: 20 years by RingCentral's developer relations
- * (community.ringcentral.com), 10 by the API reference. The platform refuses what is over its maximum, or grants less.
- */
-const LONGEST_SECONDS = 630_720_000;
-const SHORTER_SECONDS = 315_360_000;
-
-const HOUR_MS = 3_600_000;
 const PATH = '/restapi/v1.0/subscription';
+export const YEAR_MS = 365.25 * DAY_MS;
 
-/** Any field of RingCentral's description can be missing. */
-export interface Subscription {
-  id: string;
-  /** "Active", "Blacklisted", … */
-  status: string;
-  blacklistedAt: string | undefined;
-  blacklistReason: string | undefined;
-  eventFilters: string[];
-  disabledFilters: Refused[];
-  creationTime: string;
-  expirationTime: string | undefined;
-  /** "WebHook", "WebSocket", … */
-  transportType: string;
-  address: string;
-  /** RingCentral's description as it came. */
-  raw: unknown;
+export type Subscription = ReturnType<typeof readSubscription>;
+
+/** Any field can be missing, and is empty then. The address is only that of a WebHook; `raw` is all as it came. */
+function readSubscription(raw: unknown) {
+  const { id, status, creationTime, expirationTime, ...info } = fieldsOf(raw);
+  const { transportType, address } = fieldsOf(info['deliveryMode']);
+  const { blacklistedAt, reason } = fieldsOf(info['blacklistedData']);
+  return {
+    id: textOf(id) ?? '',
+    status: shownText(status) ?? '',
+    blacklistedAt: textOf(blacklistedAt) ?? '',
+    blacklistReason: shownText(reason) ?? 'without a reason',
+    eventFilters: itemsOf(info['eventFilters']).flatMap((filter) => shownText(filter) ?? []),
+    disabledFilters: itemsOf(info['disabledFilters']).map((each) => {
+      const { filter, reason: code, message } = fieldsOf(each);
+      return { filter: shownText(filter) ?? '', reason: shownText(message) ?? shownText(code) ?? 'without a reason' };
+    }),
+    creationTime: textOf(creationTime) ?? '',
+    expirationTime: textOf(expirationTime) ?? '',
+    transportType: textOf(transportType) ?? '',
+    address: transportType === 'WebHook' ? (textOf(address) ?? '') : '',
+    raw,
+  };
 }
 
-export interface NewSubscription {
-  eventFilters: string[];
-  address: string;
-  verificationToken: string;
-}
-
-/** This user's and app's WebHook subscriptions, those of every transport, and the list as it came. Throws a Failure. */
+/** This user's and app's subscriptions, of every transport, and the list as it came. Throws a Failure. */
 export async function listSubscriptions(session: Session) {
   const { records, answer: raw } = await readList(session, 'list the subscriptions', PATH);
-  const all = records.map(readSubscription);
-  return { subscriptions: all.filter(({ transportType }) => transportType === 'WebHook'), all, raw };
+  return { subscriptions: records.map(readSubscription), raw };
 }
 
 /**
- * Creates a WebHook subscription for as long as RingCentral allows. It may not be live yet: see whyNotLive(). Throws a
- * Failure; Unanswered if the subscription may exist anyway.
+ * Creates a WebHook subscription, which may not be live yet: for 20 years (community.ringcentral.com), or else for 10 (API
+ * reference). RingCentral refuses what is too long, or grants less. Throws a Failure; see isUnanswered(): it may exist anyway.
  */
 export async function createSubscription(
   session: Session,
-  { eventFilters, address, verificationToken }: NewSubscription,
-  say: Say,
+  eventFilters: string[],
+  { address, verificationToken }: { address: string; verificationToken: string },
 ): Promise<Subscription> {
-  const create = async (expiresIn: number) => {
-    const deliveryMode = { transportType: 'WebHook', address, verificationToken } as const;
+  const deliveryMode = { transportType: 'WebHook', address, verificationToken } as const;
+  const create = async (years: number) => {
+    const expiresIn = years * 365 * 86_400;
     const body: CreateWebhookSubscriptionRequest = { eventFilters, expiresIn, deliveryMode };
-    const created = readSubscription(
-      await session.json('create the subscription', { method: 'POST', url: PATH, body }),
-    );
-    if (!created.id) throw new Failure('RingCentral answered without a subscription.');
-    return created;
+    return session.json('create the subscription', { method: 'POST', url: PATH, body });
   };
   try {
-    return await create(LONGEST_SECONDS).catch((error: unknown) => {
-      if (!hasCode(error, 'CMN-101') || error.parameterName !== 'expiresIn') throw error;
-      say('RingCentral refused a subscription of 20 years: asking for 10.');
-      return create(SHORTER_SECONDS);
+    const answer = await create(20).catch((error: unknown) => {
+      if (hasCode(error, 'expiresIn')) return create(10);
+      throw error;
     });
+    const created = readSubscription(answer);
+    if (created.id) return created;
+    throw badAnswer('create the subscription', 'RingCentral answered without a subscription');
   } catch (error) {
-    if (!(error instanceof Failure) || (error instanceof RingCentralError && error.status < 500)) throw error;
-    throw new Unanswered(
-      `${error.message}\nThe subscription may exist anyway. Run \`npm run register\` again: it leaves only one.`,
-    );
+    const next = 'The subscription may exist anyway. Run `npm run register` again: it leaves only one.';
+    if (isUnanswered(error)) error.message += `\n${next}`;
+    throw error;
   }
 }
 
@@ -95,67 +83,28 @@ export async function deleteUnlessGone(session: Session, id: string): Promise<vo
   });
 }
 
-/** Why a subscription is not live, or lacks event filters that were refused, and what to do; undefined if it is fine. */
-export function whyNotLive(subscription: Subscription, refused: Refused[], now: number): string | undefined {
-  const [first] = refused;
-  if (first) {
-    const filters = refused.map(({ filter }) => filter).join(', ');
-    return `RingCentral will send nothing for ${filters}: ${first.reason}\n${PERMISSIONS} Then run this again.`;
-  }
-  if (isLive(subscription, now)) return undefined;
-  return `The subscription is ${subscription.status === 'Active' ? 'expired' : subscription.status || 'without a status'}: run this again.`;
-}
-
 /** Whether RingCentral sends something for a subscription: it is neither blacklisted, nor suspended, nor expired. */
 export function isLive({ status, expirationTime }: Subscription, now: number): boolean {
-  return status === 'Active' && !(Date.parse(expirationTime ?? '') < now);
+  return status === 'Active' && !(Date.parse(expirationTime) < now);
 }
 
-/**
- * Since when voicemails may be missing if RingCentral ended these subscriptions, in milliseconds: an hour before the first
- * ended; a day ago for one that does not say when.
- */
+/** Since when voicemails may be missing, in milliseconds: an hour before the first ended; a day ago if it does not say. */
 export function missedSince(ended: Subscription[], now: number): number {
-  const moments = ended.map((each) => pastMoment(each.blacklistedAt, now) ?? pastMoment(each.expirationTime, now));
-  return Math.min(...moments.map((moment) => (moment === undefined ? now - 24 * HOUR_MS : moment - HOUR_MS)));
-}
-
-function pastMoment(value: string | undefined, now: number): number | undefined {
-  const moment = Date.parse(/^20\d\d-\d\d-\d\dT.*/.exec(value ?? '')?.[0] ?? '');
-  return moment < now ? moment : undefined;
-}
-
-function readSubscription(raw: unknown): Subscription {
-  // RingCentral's types are only trusted for the names of the fields.
-  const info: { [name in keyof SubscriptionInfo]?: unknown } = fieldsOf(raw);
-  const { transportType, address } = fieldsOf(info.deliveryMode);
-  const { blacklistedAt, reason } = fieldsOf(info.blacklistedData);
-  return {
-    id: textOf(info.id) ?? '',
-    status: shownText(info.status) ?? '',
-    blacklistedAt: textOf(blacklistedAt),
-    blacklistReason: shownText(reason),
-    eventFilters: itemsOf(info.eventFilters).flatMap((filter) => shownText(filter) ?? []),
-    disabledFilters: itemsOf(info.disabledFilters).map((each) => {
-      const { filter, reason: code, message } = fieldsOf(each);
-      return { filter: shownText(filter) ?? '', reason: shownText(message) ?? shownText(code) ?? 'without a reason' };
-    }),
-    creationTime: textOf(info.creationTime) ?? '',
-    expirationTime: textOf(info.expirationTime),
-    transportType: textOf(transportType) ?? '',
-    address: textOf(address) ?? '',
-    raw,
-  };
+  const since = ended.map(({ blacklistedAt, expirationTime }) => {
+    const end = [blacklistedAt, expirationTime].find((at) => /^20\d\d-/.test(at) && Date.parse(at) < now);
+    return end === undefined ? now - DAY_MS : Date.parse(end) - HOUR_MS;
+  });
+  return Math.min(...since);
 }
 
 /** When a subscription expires: "2046-11-20 (in 20 years)", or "unknown". `now` is RingCentral's time. */
-export function shownExpiry({ creationTime, expirationTime = '' }: Subscription, now: number): string {
-  const daysUntil = (from: number) => (Date.parse(expirationTime) - from) / 86_400_000;
-  const days = daysUntil(now);
-  if (Number.isNaN(days)) return 'unknown';
-  const years = Math.round(days / 365.25);
-  const left = days < 2 * 365.25 ? plural(Math.round(days), 'day') : `${years} years`;
-  const granted = daysUntil(Date.parse(creationTime)) / 365.25;
-  const most = years >= 2 && granted < 19 ? ', the most that RingCentral grants' : '';
-  return `${expirationTime.slice(0, 10)} (${days < 0 ? 'expired' : `in ${left}${most}`})`;
+export function shownExpiry({ creationTime, expirationTime }: Subscription, now: number): string {
+  const day = expirationTime.slice(0, 10);
+  const end = Date.parse(expirationTime);
+  const years = (end - now) / YEAR_MS;
+  if (Number.isNaN(years)) return 'unknown';
+  if (years < 0) return `${day} (expired)`;
+  if (years < 2) return `${day} (in ${plural(Math.round((end - now) / DAY_MS), 'day')})`;
+  const most = end - Date.parse(creationTime) < 19 * YEAR_MS ? ', the most that RingCentral grants' : '';
+  return `${day} (in ${Math.round(years)} years${most})`;
 }

@@ -59,7 +59,7 @@ it('logs all voicemails of several pages, oldest first, as the receiver does, an
   expect(platform.sessions).toBe(0);
   expect(idsIn(stdout)).toEqual(Array.from({ length: 1150 }, (_, i) => i + 1));
   expect(parsed(stdout)[0]).toEqual({ event: voicemailFilter(EXTENSION_ID), body: platform.messages[0] });
-  expect(stderr).toMatch(/^Logged 1150 voicemails since \d{4}-\d\d-\d\d \d\d:\d\d\n$/);
+  expect(stderr).toMatch(/^Logged 1150 voicemails since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n$/);
 });
 
 it('logs in the form of LOG_FORMAT, and reads no transcript unless it is asked to', async () => {
@@ -154,13 +154,13 @@ describe('recordings', () => {
   beforeEach(() => {
     const creationTime = '2026-02-24T22:30:00.000Z';
     platform.store({ id: 1, creationTime });
-    platform.store({ id: 2, creationTime, to: [{ name: 'Without a number' }] }, QUEUE);
+    platform.store({ id: 2, creationTime, to: [{ extensionNumber: '200' }] }, QUEUE);
   });
 
   it('are saved once, after all voicemails', async () => {
     const folder = join(temporaryFolder(), 'voicemails', 'new');
     const { status, stdout, stderr } = await save(folder);
-    expect(stderr).toBe('Logged 2 voicemails since 2026-02-24 00:00\n');
+    expect(stderr).toBe('Logged 2 voicemails since 2026-02-24 00:00:00\n');
     expect(status).toBe(0);
     const names = ['2026-02-24T22-30-00Z-101-1.mp3', '2026-02-24T22-30-00Z-200-2.mp3'];
     expect(readdirSync(folder)).toEqual(names);
@@ -228,7 +228,7 @@ it.each<[string[], Record<string, string>, RegExp]>([
   [['--since', '2026-02-03T25:00'], {}, /^--since takes/],
   [['--from', '1h'], {}, /^Unknown option '--from'\n/],
   [['1h'], {}, /^Unexpected argument "1h"/],
-  [['7d'], { npm_config_since: 'true' }, /^npm kept --since for itself .*node dist\/scripts\/catch-up\.js`/],
+  [['7d'], { npm_config_since: 'true' }, /^npm kept --since for itself .*`node ".*dist.scripts.catch-up\.js"`/],
 ])('answers %j %j with what is wrong, how to get the usage, and exit status 2', async (args, overrides, said) => {
   const { status, stdout, stderr } = await catchUp(args, overrides);
   expect(status).toBe(2);

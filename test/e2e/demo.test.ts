@@ -66,5 +66,5 @@ it('shows registration, voicemail and transcript, whatever is set, also if port 
 
 it('fails with one line, and ends, if there is no temporary folder', async () => {
   const result = await runProgram('scripts/demo', [], temporaryAt(join(temporaryFolder(), 'none')));
-  expect(result).toMatchObject({ status: 1, stderr: expect.stringMatching(/^The demo failed: .*\n$/) });
+  expect(result).toMatchObject({ status: 1, stderr: expect.stringMatching(/^Unexpected error: .*ENOENT.*\n$/) });
 });

@@ -20,7 +20,7 @@ it('with no settings: says where it listens, that anyone may send, the next step
   expect(said(receiver.stderr.lines).slice(0, 6)).toEqual([
     `Listening on http://localhost:${port}/webhook`,
     'Anyone who knows the address can send events: neither RINGCENTRAL_CLIENT_SECRET nor WEBHOOK_VERIFICATION_TOKEN ' +
-      `is set, and there is no ${join(cwd, '.env')}.`,
+      `is set. There is no ${join(cwd, '.env')}: start this in ${join(__dirname, '../../..')}.`,
     `Next: \`ngrok http ${port}\` in a second terminal, then \`npm run register\` in a third (safe to repeat).`,
     expect.stringMatching(/^POST \/webhook 200 "node" [\d.]+ ms$/),
     expect.stringMatching(/^POST \/webhook 200 /),

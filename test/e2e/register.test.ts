@@ -52,13 +52,17 @@ it('finds the address through ngrok, subscribes for 20 years, and says what come
 
 it('says from when on to catch up, and warns of a short life: with --json, the subscription alone is on stdout', async () => {
   const { platform, receiver, register } = await start();
-  const blacklistedData = { blacklistedAt: '2026-03-01T23:00:00.000Z', reason: 'I/O error' };
-  platform.subscriptions = [earlier(receiver.address, { status: 'Blacklisted', blacklistedData })];
+  const ended = (blacklistedAt: string) => ({ status: 'Blacklisted', blacklistedData: { blacklistedAt } });
+  platform.subscriptions = [
+    earlier(receiver.address, ended('2026-03-01T23:00:00.000Z')),
+    earlier('https://4f1c.ngrok-free.app/webhook', ended('2026-02-02T23:00:00.000Z')),
+    earlier('https://hook.example.com/webhook', ended('2026-01-01T23:00:00.000Z')),
+  ];
   platform.maxExpiresIn = { seconds: 604_800, over: 'clip' };
   const { status, stdout, stderr } = await register(['--json']);
   expect(status).toBe(0);
-  expect(stdout).toBe(`${JSON.stringify(platform.subscriptions[0])}\n`);
-  expect(stderr).toContain('npm run catch-up -- --since 2026-03-01T22:00:00Z\n');
+  expect(stdout).toBe(`${JSON.stringify(platform.subscriptions[2])}\n`);
+  expect(stderr).toContain('npm run catch-up -- --since 2026-02-02T22:00:00Z\n');
   expect(stderr).toContain('RingCentral granted less than two years: run `npm run register` again');
   expect(stderr).toContain(NEXT);
 });
@@ -74,7 +78,7 @@ it('creates and deletes nothing, and asks RingCentral nothing, if the address do
 it('goes on with a warning if the receiver there checks no origin', async () => {
   const { platform, register } = await start();
   const url = await serve(testApp().app);
-  const stderr = expect.stringMatching(/^The receiver at \S+ takes .* from anyone/m);
+  const stderr = expect.stringMatching(/^It takes notifications from anyone: /m);
   expect(await register(['--address', url])).toMatchObject({ status: 0, stderr });
   expect(platform.subscriptions).toHaveLength(1);
 });
@@ -158,7 +162,7 @@ two
   filter   ${voicemailFilter('404')}
   disabled ${voicemailFilter(EXTENSION_ID)} (ext. 101, Ada Byron): CMN-408
   address  https://hook.example.com/
-  to fix   npm run register -- --address "https://hook.example.com/"
+  to fix   npm run register -- --address URL
            npm run catch-up -- --since 2026-03-01T22:00:00Z
 three
   state    Suspended
@@ -210,12 +214,12 @@ it.each<[string[], Record<string, string>, RegExp]>([
   [['--delete'], {}, /^--delete takes the ids of subscriptions\n/],
   [['--list', '--address', 'https://hook.example.com'], {}, /^--address does not go with --list\n/],
   [['--delete', 'a', '--json'], {}, /^--json does not go with --delete\n/],
-  [[], { npm_config_list: 'true' }, /^npm kept --list for itself .*`node dist\/scripts\/register\.js` /],
+  [[], { npm_config_list: 'true' }, /^npm kept --list for itself .*`node ".*dist.scripts.register\.js"` /],
   [[], { npm_config_json: 'true' }, /^npm kept --json for itself/],
   [[], { npm_config_check: '' }, /^npm kept --no-check for itself/],
   [['a'], { npm_config_delete: 'true' }, /^npm kept --delete for itself/],
-  // Of another program.
-  [['7d'], { npm_config_since: 'true' }, /^npm kept --since for itself/],
+  // A setting.
+  [['7d'], { npm_config_port: '9000' }, /^npm kept --port for itself/],
 ])('answers %j %j with what is wrong, how to get the usage, and exit status 2', async (args, env, said) => {
   const { platform, register } = await start();
   const { status, stdout, stderr } = await register(args, env);

@@ -59,15 +59,16 @@ describe('each voicemail is logged once', () => {
     const world = await startWorld();
     const { platform, file } = world;
     const folder = temporaryFolder();
-    const { stdout } = await startedKeep(world, { folder });
+    const { stdout, stop } = await startedKeep(world, { folder });
     await platform.leaveVoicemail({ id: 7, vmTranscriptionStatus: 'InProgress' });
     platform.transcribe(7, 'Call me back, please.');
     await logged(stdout, 3);
     expect(idsIn(stdout.lines)).toEqual(['7', '7', '7']);
     expect(stdout.lines[0]).not.toMatch(/"transcript"|"recording"/);
     expect(readdirSync(folder)).toEqual([expect.stringMatching(/-101-7\.mp3$/)]);
+    await stop();
     const ledger = readFileSync(file, 'utf8');
-    expect(ledger).toContain('{"transcribed":"7"}');
+    expect(ledger).toContain('{"logged":"7"}');
     expect(ledger).not.toMatch(/Grace|1866|Call me|Ada|Arlington/);
   });
 
@@ -103,10 +104,10 @@ describe('what fails is said once when it begins, and once when it ends', () => 
     await compared(world);
     await compared(world);
     await set(world, false);
-    await said.match(/^Everything works again\.$/);
+    await said.match(/No problem is left\.$/);
     await stdout.match(/"id":7/);
     await compared(world);
-    const all = said.lines.filter((line) => problem.test(line) || line.startsWith('Everything'));
+    const all = said.lines.filter((line) => problem.test(line) || line.endsWith('left.'));
     expect(all).toEqual([...new Set(all)]);
   });
 
@@ -144,17 +145,16 @@ describe('what fails is said once when it begins, and once when it ends', () => 
     const problems = problemLog(say, new AbortController().signal);
     problems.set('it', 'at the start');
     problems.set('it', undefined);
-    problems.endRound();
     for (const message of messages) problems.set('it', message);
     problems.set('that', messages.at(-1));
     for (const about of ['that', 'it']) problems.set(about, undefined);
     problems.set('it', messages[0]);
     expect(said).toEqual([
       'at the start',
-      'Works now: it.',
+      'Works now: it. No problem is left.',
       ...lines,
-      'Works again: that.',
-      'Everything works again.',
+      'Works now: that.',
+      'Works now: it. No problem is left.',
       messages[0],
     ]);
   });

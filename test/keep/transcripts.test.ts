@@ -1,8 +1,8 @@
-import { afterEach, expect, it } from '@jest/globals';
+import { afterEach, expect, it, jest } from '@jest/globals';
 import { apiError, EXTENSION_ID, type Fault, type Platform } from '../../scripts/fake/platform.js';
-import { Ledger } from '../../src/keep/ledger.js';
+import { openLedger } from '../../src/keep/ledger.js';
 import { problemLog } from '../../src/keep/problems.js';
-import { Transcripts } from '../../src/keep/attachments.js';
+import { awaitedFrom, transcriptCheck } from '../../src/keep/attachments.js';
 import type { WriteLine } from '../../src/log/write-line.js';
 import { eventOf } from '../../src/ringcentral/message-store.js';
 import { listSubscriptions } from '../../src/ringcentral/subscriptions.js';
@@ -10,12 +10,13 @@ import type { LogFormat } from '../../src/settings.js';
 import { Said } from '../support/app.js';
 import { closeAll, logIn, startPlatform } from '../support/in-process.js';
 import { ledgerFile, requested } from '../support/keep.js';
-import { failureOf, tooMany } from '../support/ringcentral.js';
+import { tooMany } from '../support/ringcentral.js';
 
 const MESSAGE = /\/message-store\/\d+$/;
 
 let end = new AbortController();
 afterEach(async () => {
+  jest.restoreAllMocks();
   end.abort();
   await closeAll();
 });
@@ -29,16 +30,15 @@ async function start(format: LogFormat = 'json') {
   const { say, lines } = new Said();
   const begin = async () => {
     await new Promise(setImmediate);
-    const ledger = new Ledger(file);
+    const ledger = openLedger(file);
     const write: WriteLine = (line) => Promise.resolve(say(line));
-    const all = new Transcripts(ledger, { format, write, progress: () => {}, signal: end.signal });
+    const check = transcriptCheck(ledger, { format, write, progress: () => {}, signal: end.signal });
     /** A voicemail is left and logged, by default one whose transcription is under way. */
     const left = (id: number, overrides: object = {}, text?: string) => {
       const message = platform.store({ id, vmTranscriptionStatus: 'InProgress', ...overrides });
-      const event = { ...eventOf({ ...message }, EXTENSION_ID), text };
-      ledger.remember(String(id), all.follow(event, String(id)));
+      ledger.remember(String(id), awaitedFrom({ ...eventOf({ ...message }, EXTENSION_ID), text }));
     };
-    return { left, check: () => all.check(session) };
+    return { left, check: () => check(session) };
   };
   const asked = () => platform.requests.filter(({ path }) => MESSAGE.test(path)).length;
   /** Time enough for a request that should not come. */
@@ -109,7 +109,7 @@ it.each<[string, (platform: Platform) => unknown]>([
   expect(asked()).toBe(1);
 });
 
-it('a transcript that is refused costs only itself, and is not asked for again', async () => {
+it('a transcript that is refused costs only itself, and comes once it is not', async () => {
   const { platform, left, check, texts } = await start();
   for (const id of [7, 8]) {
     left(id);
@@ -117,8 +117,19 @@ it('a transcript that is refused costs only itself, and is not asked for again',
   }
   platform.fail('GET', /\/content\//, apiError(403, 'CMN-408', 'No [ReadMessages]'), 1);
   expect(await check()).toEqual([expect.stringMatching(/read the transcript of voicemail 7: CMN-408/)]);
-  await check();
   expect(texts()).toEqual(['text of 8']);
+  expect(await check()).toEqual([]);
+  expect(texts()).toEqual(['text of 8', 'text of 7']);
+});
+
+it('a transcript is awaited for an hour', async () => {
+  const { left, check, asked } = await start();
+  left(7);
+  await check();
+  const now = performance.now();
+  jest.spyOn(performance, 'now').mockImplementation(() => now + 3_600_001);
+  for (let i = 0; i < 2; i++) await check();
+  expect(asked()).toBe(2);
 });
 
 it.each<[string, Fault]>([
@@ -131,9 +142,9 @@ it.each<[string, Fault]>([
     platform.transcribe(id, `text of ${id}`);
   }
   platform.fail('GET', /\/message-store\/7$/, fault, 4);
-  for (let i = 0; i < 2; i++) await failureOf(check());
+  for (let i = 0; i < 2; i++) expect(await check()).toHaveLength(1);
   expect(texts()).toEqual(['text of 8']);
-  for (let i = 0; i < 3; i++) await check().catch(() => {});
+  for (let i = 0; i < 3; i++) await check();
   expect(texts()).toEqual(['text of 8', 'text of 7']);
 });
 

@@ -8,10 +8,9 @@ import {
   listSubscriptions,
   missedSince,
   shownExpiry,
-  whyNotLive,
   type Subscription,
 } from '../../src/ringcentral/subscriptions.js';
-import { Unanswered } from '../../src/ringcentral/errors.js';
+import { isUnanswered } from '../../src/ringcentral/errors.js';
 import { closeAll, startReceiver, startSession, TOKEN } from '../support/in-process.js';
 import { asked, earlier, failureOf, FILTER, sentTo, SUBSCRIPTION, SUBSCRIPTIONS } from '../support/ringcentral.js';
 
@@ -23,39 +22,36 @@ afterEach(closeAll);
 /** A platform, a receiver, a session, and how to subscribe the receiver. */
 async function start(options: object = {}) {
   const [{ platform, session }, { address }] = await Promise.all([startSession(CREDENTIALS, options), startReceiver()]);
-  const said: string[] = [];
   const create = (eventFilters = [FILTER]) =>
-    createSubscription(session, { eventFilters, address, verificationToken: TOKEN }, (line) => said.push(line));
-  return { platform, session, address, said, create, wanted: () => sentTo(platform, 'POST', SUBSCRIPTIONS) };
+    createSubscription(session, eventFilters, { address, verificationToken: TOKEN });
+  return { platform, session, address, create, wanted: () => sentTo(platform, 'POST', SUBSCRIPTIONS) };
 }
 
 /** A subscription as it is read from what RingCentral says. */
 async function read(raw: unknown): Promise<Subscription> {
   const { platform, session } = await start();
   platform.fail('GET', SUBSCRIPTIONS, { status: 200, body: { records: [raw] } });
-  const { all } = await listSubscriptions(session);
-  const [subscription] = all;
-  if (!subscription || all.length > 1) throw new Error('Not one subscription');
+  const { subscriptions } = await listSubscriptions(session);
+  const [subscription] = subscriptions;
+  if (!subscription || subscriptions.length > 1) throw new Error('Not one subscription');
   return subscription;
 }
 
 it('a new subscription asks for 20 years, with all that is wanted, once', async () => {
-  const { platform, address, said, create, wanted } = await start();
+  const { platform, address, create, wanted } = await start();
   const sms = '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS';
   const subscription = await create([FILTER, sms]);
   const deliveryMode = { transportType: 'WebHook', address, verificationToken: TOKEN };
   expect(wanted()).toEqual([{ eventFilters: [FILTER, sms], expiresIn: 630_720_000, deliveryMode }]);
   expect(subscription).toMatchObject({ id: platform.subscriptions[0]?.id, status: 'Active', address });
-  expect(Date.parse(subscription.expirationTime ?? '') - Date.now()).toBeGreaterThan(19.9 * YEAR_MS);
-  expect(said).toEqual([]);
+  expect(Date.parse(subscription.expirationTime) - Date.now()).toBeGreaterThan(19.9 * YEAR_MS);
 });
 
-it('a new subscription is asked for once more, for 10 years, if 20 are refused, which is said, and not a third time', async () => {
-  const { platform, said, create, wanted } = await start();
+it('a new subscription is asked for once more, for 10 years, if 20 are refused, and not a third time', async () => {
+  const { platform, create, wanted } = await start();
   platform.maxExpiresIn = { seconds: 315_360_000, over: 'refuse' };
   await create();
   expect(wanted()).toMatchObject([{ expiresIn: 630_720_000 }, { expiresIn: 315_360_000 }]);
-  expect(said).toEqual(['RingCentral refused a subscription of 20 years: asking for 10.']);
   expect(platform.subscriptions).toMatchObject([{ expiresIn: 315_360_000 }]);
   platform.maxExpiresIn = { seconds: 604_800, over: 'refuse' };
   const { message } = await failureOf(create());
@@ -80,8 +76,8 @@ const none: Fault = { status: 200, headers: { 'Content-Type': 'application/json'
 it.each<[Fault, RegExp]>([
   ...(['hang', 'cut', 'html', 'empty', page] as const).map((fault): [Fault, RegExp] => [fault, /^Could not create /]),
   [apiError(503, 'CMN-211', 'Unavailable'), /^Could not create the subscription: CMN-211 Unavailable\./],
-  [{ status: 200, body: { records: [] } }, /^RingCentral answered without a subscription\./],
-  [none, /^RingCentral answered without a subscription\./],
+  [{ status: 200, body: { records: [] } }, /: RingCentral answered without a subscription\./],
+  [none, /: RingCentral answered without a subscription\./],
 ])('a new subscription is told to be uncertain, and is not tried again, if the answer is %j', async (fault, what) => {
   const { platform, create, wanted } = await start({ timeoutMs: 300 });
   platform.fail('POST', SUBSCRIPTIONS, fault);
@@ -98,14 +94,13 @@ it('the list has all there are, of every transport, and the list as it came', as
     earlier('', { id: 'b', deliveryMode: { transportType: 'WebSocket' } }),
     earlier('', { id: 'c', deliveryMode: { transportType: 'PubNub', address: 'channel' } }),
   ];
-  const { subscriptions, all, raw } = await listSubscriptions(session);
-  expect(all).toMatchObject([
+  const { subscriptions, raw } = await listSubscriptions(session);
+  expect(subscriptions).toMatchObject([
     { id: 'a', transportType: 'WebHook', address: 'https://hook.example.com/webhook', eventFilters: [FILTER] },
     { id: 'b', transportType: 'WebSocket', address: '' },
-    { id: 'c', transportType: 'PubNub', address: 'channel' },
+    { id: 'c', transportType: 'PubNub', address: '' },
   ]);
-  expect(subscriptions).toEqual(all.slice(0, 1));
-  expect(all.map((each) => each.raw)).toEqual(platform.subscriptions);
+  expect(subscriptions.map((each) => each.raw)).toEqual(platform.subscriptions);
   expect(raw).toMatchObject({ records: platform.subscriptions });
   expect(asked(platform)).toEqual(['POST token', 'GET subscription']);
 });
@@ -114,7 +109,7 @@ it.each([{}, { records: {} }, [], { records: null }])('%j is no list, and not an
   const { platform, session } = await start();
   platform.fail('GET', SUBSCRIPTIONS, { status: 200, body });
   const error = await failureOf(listSubscriptions(session));
-  expect(error).toBeInstanceOf(Unanswered);
+  expect(isUnanswered(error)).toBe(true);
   expect(error.message).toMatch(/^Could not list the subscriptions: RingCentral answered without a list\./);
 });
 
@@ -171,25 +166,15 @@ const NOW = Date.parse('2026-03-04T12:00:00.000Z');
 const blacklisted = (blacklistedAt?: unknown) => ({ status: 'Blacklisted', blacklistedData: { blacklistedAt } });
 
 it.each([
-  [{}, undefined],
-  [{ expirationTime: undefined }, undefined],
-  [{ expirationTime: new Date(NOW + 1000).toISOString() }, undefined],
-  [{ expirationTime: new Date(NOW - 1000).toISOString() }, 'expired'],
-  [blacklisted(), 'Blacklisted'],
-  [{ status: 'Suspended' }, 'Suspended'],
-  [{ status: undefined }, 'without a status'],
-])('a subscription with %j is live, or it is said what it is: %s', async (overrides, what) => {
-  const subscription = await read(earlier('', overrides));
-  expect(isLive(subscription, NOW)).toBe(what === undefined);
-  expect(whyNotLive(subscription, [], NOW)).toBe(what && `The subscription is ${what}: run this again.`);
-});
-
-it('a subscription is not good enough without some filters, which are named, with the reason and the permissions', async () => {
-  const reason = 'In order to subscribe, the app needs the permission [ReadMessages]';
-  const refused = [FILTER, '/restapi/v1.0/account/~/presence'].map((filter) => ({ filter, reason }));
-  const [what, next] = whyNotLive(await read(earlier('')), refused, NOW)?.split('\n') ?? [];
-  expect(what).toBe(`RingCentral will send nothing for ${FILTER}, /restapi/v1.0/account/~/presence: ${reason}`);
-  expect(next).toMatch(/"Webhook Subscriptions" and "Read Messages".* Then run this again\.$/);
+  [{}, true],
+  [{ expirationTime: undefined }, true],
+  [{ expirationTime: new Date(NOW + 1000).toISOString() }, true],
+  [{ expirationTime: new Date(NOW - 1000).toISOString() }, false],
+  [blacklisted(), false],
+  [{ status: 'Suspended' }, false],
+  [{ status: undefined }, false],
+])('a subscription with %j is live: %s', async (overrides, is) => {
+  expect(isLive(await read(earlier('', overrides)), NOW)).toBe(is);
 });
 
 const at = '2026-03-01T23:00:00.000Z';

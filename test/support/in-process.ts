@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import { close, listen } from '../../scripts/fake/local-server.js';
 import { CREDENTIALS, Platform } from '../../scripts/fake/platform.js';
-import { Session } from '../../src/ringcentral/session.js';
+import { createSession } from '../../src/ringcentral/session.js';
 import { ringCentralSettings, verificationToken, type Environment } from '../../src/settings.js';
 import { testApp } from './app.js';
 
@@ -43,7 +43,7 @@ export async function startPlatform(): Promise<Platform> {
 export function newSession(platform: { url: string }, env: Environment = CREDENTIALS, options: object = {}) {
   const said: string[] = [];
   const settings = ringCentralSettings({ ...env, RINGCENTRAL_SERVER: platform.url });
-  const session = new Session(settings, { say: (line) => said.push(line), ...options });
+  const session = createSession(settings, { say: (line) => said.push(line), ...options });
   return { session, said };
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CREDENTIALS, type Platform } from '../../scripts/fake/platform.js';
 import { startTunnel } from '../../scripts/fake/tunnel.js';
 import { keep } from '../../src/keep/keep.js';
-import { Ledger } from '../../src/keep/ledger.js';
+import type { Ledger } from '../../src/keep/ledger.js';
 import { eventLog, voicemailId } from '../../src/log/event-log.js';
 import { eventText } from '../../src/log/event-text.js';
 import type { WriteLine } from '../../src/log/write-line.js';
