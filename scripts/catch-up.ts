@@ -1,9 +1,9 @@
 import { failOnArguments, runProgram, UsageError } from '../src/program.js';
-import { Failure } from '../src/errors.js';
+import { Failure, messageOf } from '../src/errors.js';
 import { recordingFolder } from '../src/keep/attachments.js';
 import { eventText } from '../src/log/event-text.js';
 import { perMinute, readDuration } from '../src/pace.js';
-import { isRefused, isTemporary } from '../src/ringcentral/errors.js';
+import { isRefused } from '../src/ringcentral/errors.js';
 import { findWatched } from '../src/ringcentral/extensions.js';
 import { byTime, eventOf, listVoicemails, readTranscript, transcription } from '../src/ringcentral/message-store.js';
 import { withSession } from '../src/ringcentral/session.js';
@@ -69,9 +69,8 @@ void runProgram(
 
       let [logged, textless, isDown] = [0, 0, false];
       const withoutText = (error: unknown): undefined => {
-        if (!(error instanceof Failure)) throw error;
-        isDown = isTemporary(error);
-        say(error.message, 'error');
+        say(messageOf(error), 'error');
+        isDown = !isRefused(error);
       };
       try {
         for (const { extension, message } of due) {

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { isJson, voicemailFilter } from '../src/contract.js';
+import { isJson, voicemailExtension, voicemailFilter } from '../src/contract.js';
 
 it('takes for JSON what is, whatever its charset and case', () => {
   const json = 'application/json Application/JSON application/json;charset=UTF-8'.split(' ');
@@ -10,4 +10,17 @@ it('takes for JSON what is, whatever its charset and case', () => {
 
 it('names the voicemails of an extension as RingCentral does', () => {
   expect(voicemailFilter('~')).toBe('/restapi/v1.0/account/~/extension/~/voicemail');
+});
+
+const SMS = '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS';
+const asked = {
+  [voicemailFilter('~')]: '~',
+  [voicemailFilter('11')]: '11',
+  '/restapi/v1.0/account/809646016/extension/22/voicemail': '22',
+  [SMS]: undefined,
+  '/restapi/v1.0/account/~/presence': undefined,
+  [`${voicemailFilter('~')}/x`]: undefined,
+};
+it.each(Object.entries(asked))('%s asks for the mailbox %s', (filter, extension) => {
+  expect(voicemailExtension(filter)).toBe(extension);
 });

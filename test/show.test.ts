@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { cutText, localTime, plural, safeText, shownText, withoutPassword } from '../src/show.js';
+import { localTime, plural, safeText, shownText, withoutPassword } from '../src/show.js';
 
 describe('safeText', () => {
   it('escapes what moves a cursor, ends a line or turns the reading order, and nothing else', () => {
@@ -18,11 +18,6 @@ describe('safeText', () => {
   });
 });
 
-it('cuts long text, and shows that it did', () => {
-  expect(cutText('x'.repeat(5), 5)).toBe('xxxxx');
-  expect(cutText('x'.repeat(6), 5)).toBe('xxxx…');
-});
-
 describe('text from outside', () => {
   it.each([undefined, null, 7, '', '  ', [], {}])('is not shown if it is none: %j', (value) => {
     expect(shownText(value)).toBeUndefined();
@@ -30,6 +25,11 @@ describe('text from outside', () => {
 
   it('is shown without spaces around it, safe for a terminal', () => {
     expect(shownText(' Grace\u001b ')).toBe('Grace\\u001b');
+  });
+
+  it('is cut if it is too long, and shows that', () => {
+    expect(shownText('x'.repeat(5), 5)).toBe('xxxxx');
+    expect(shownText('x'.repeat(6), 5)).toBe('xxxx…');
   });
 });
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../errors.js';
-import { NotLogged, type LogEvent } from '../log/event-log.js';
+import type { LogEvent } from '../log/event-log.js';
 import { DAY_MS, SECOND_MS } from '../pace.js';
 import type { Say } from '../program.js';
 import { isBlocked, isRefused } from '../ringcentral/errors.js';
@@ -36,7 +36,7 @@ export interface Parts {
  *
  * Resolves to how many voicemails came without a notification, and why the rest could not be compared.
  */
-export async function compare(mailboxes: Mailbox[], parts: Parts): Promise<{ missing: number; failure?: Failure }> {
+export async function compare(mailboxes: Mailbox[], parts: Parts) {
   const { session, ledger, log, has, recordings, problems, everyMs, say, signal } = parts;
   const lists: { id: string; time: number; messages: Message[] }[] = [];
   let failure: Failure | undefined;
@@ -66,10 +66,10 @@ export async function compare(mailboxes: Mailbox[], parts: Parts): Promise<{ mis
     for (const { id, message } of due) await log(eventOf(message, id));
     for (const { id, time } of lists) ledger.compared(id, time);
   } catch (error) {
-    if (!(error instanceof NotLogged)) throw error;
+    if (!(error instanceof Failure)) throw error;
     failure = new Failure(`A voicemail could not be logged: ${error.message}.`);
   }
   for (const { id, messages } of lists)
     for (const message of messages) if (has(itemKey(message))) recordings?.want(id, message);
-  return { missing, ...(failure && { failure }) };
+  return { missing, failure };
 }

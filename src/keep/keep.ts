@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventLog, voicemailId } from '../log/event-log.js';
+import { voicemailExtension } from '../contract.js';
+import { eventLog, voicemailId, type WebhookEvent } from '../log/event-log.js';
 import { eventText } from '../log/event-text.js';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../pace.js';
 import type { Terminal } from '../program.js';
 import { startReceiver } from '../receiver/listen.js';
 import { NoTunnel } from '../registration/tunnels.js';
-import { isLoginRefused, isRefused, isTemporary, retryAfterMs } from '../ringcentral/errors.js';
-import { voicemailExtension } from '../ringcentral/event-filters.js';
+import { isRefused, isTemporary, retryAfterMs } from '../ringcentral/errors.js';
 import { findWatched, type Watched } from '../ringcentral/extensions.js';
 import { createSession } from '../ringcentral/session.js';
 import { addressSettings, receiverSettings, ringCentralSettings, watchSettings } from '../settings.js';
@@ -43,26 +43,19 @@ export async function keep(
   const where = addressSettings(env, address);
   const wanted = watchSettings(env);
   if ('eventFilters' in wanted && !wanted.eventFilters.some(voicemailExtension))
-    say(
-      `WEBHOOK_EVENT_FILTERS has no voicemail filter (${wanted.eventFilters.join(', ')}): keep cannot compare, and does not see what was missed.`,
-      'warning',
-    );
+    say('WEBHOOK_EVENT_FILTERS has no voicemail filter, so keep cannot compare.', 'warning');
   const output = { write, format, signal, progress: () => {} };
   const recordings = folder === undefined ? undefined : recordingFolder(folder, output);
   const ledger = openLedger(keepFile);
   const checkTranscripts = transcriptCheck(ledger, output);
-  const { log, has } = eventLog({
-    write,
-    show: (event) => eventText(event, format),
-    keyOf: (event) => voicemailId(event) ?? event.uuid,
-    known: ledger.logged.keys(),
-    onLogged: (event) => {
-      const id = voicemailId(event);
-      if (id === undefined) return;
-      ledger.remember(id, awaitedFrom(event));
-      recordings?.want(voicemailExtension(event.event) ?? '', fieldsOf(event.body));
-    },
-  });
+  const writeEvent = async (event: WebhookEvent) => {
+    await write(eventText(event, format));
+    const id = voicemailId(event);
+    if (id === undefined) return;
+    ledger.remember(id, awaitedFrom(event));
+    recordings?.want(voicemailExtension(event.event) ?? '', fieldsOf(event.body));
+  };
+  const { log, has } = eventLog(writeEvent, (event) => voicemailId(event) ?? event.uuid, ledger.logged.keys());
   const ownChecks = new Set<string>();
   const { verificationToken } = settings;
   const receiver = await startReceiver({ port, host, log, verificationToken, say, ownChecks });
@@ -70,8 +63,8 @@ export async function keep(
   const session = createSession(settings, { say: () => {}, signal });
   const problems = problemLog(say, signal);
   const parts = { session, ledger, log, has, recordings, problems, everyMs, say, signal };
-  const here = { addressSettings: { ...where, port: receiver.port }, ownChecks, verificationToken };
-  const road = openRoad({ ...parts, ...here });
+  const here = { ...where, port: receiver.port };
+  const road = openRoad({ ...parts, addressSettings: here, verificationToken, ownChecks });
   try {
     const follow = (about: string, pauseMs: number, step: () => Promise<string[]>) =>
       problems.repeat(about, Math.min(everyMs, pauseMs), step);
@@ -105,15 +98,15 @@ async function loop(wanted: WatchSettings, road: Road, parts: Parts): Promise<ne
       met ??= session.now();
       const found = await findWatched(session, wanted);
       for (const { id } of found.mailboxes) ledger.meet(id, met);
-      const unread = await road.readEvidence(found.mailboxes).catch((error: unknown) => {
-        if (isRefused(error)) return error.message;
-        throw error;
+      await road.readEvidence(found.mailboxes).catch((error: unknown) => {
+        // Then the registration is refused, too, and says so.
+        if (!isRefused(error)) throw error;
       });
       [watched, met] = [found, undefined];
       steps.road.at = steps.comparison.at = 0;
-      return [...found.problems, ...(unread ? [unread] : [])];
+      return found.problems;
     });
-    if (failure && (isLoginRefused(failure) || !isTemporary(failure)))
+    if (failure && !isTemporary(failure))
       problems.set('the extensions', `${failure.message}\nThen restart keep: by itself, it tries again in an hour.`);
     if (isTemporary(failure)) return Math.max(Math.min(everyMs, MINUTE_MS), retryAfterMs(failure));
     return failure ? HOUR_MS : DAY_MS;

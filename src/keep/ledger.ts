@@ -7,28 +7,20 @@ import type { Subscription } from '../ringcentral/subscriptions.js';
 import { fieldsOf, textOf } from '../unknown.js';
 import { openLines } from './ledger-file.js';
 
-/** Times are RingCentral's, in milliseconds. */
-interface MailboxState {
-  /** When keep first saw it. */
-  met: number;
-  /** When it was last compared; undefined before the first time. */
-  compared: number | undefined;
-  /** Message ids from before it was met: they are not missing. */
-  before: Set<string> | undefined;
-}
-
+type Mailbox = { met: number; compared: number | undefined; before: Set<string> | undefined };
 export type Ledger = ReturnType<typeof openLedger>;
 
 /**
  * What keep has to know after a restart: which voicemails were logged, until when each mailbox is compared, and which
- * subscriptions are its own. In memory, and as a file without names, numbers or texts.
+ * subscriptions are its own. In memory, and as a file without names, numbers or texts. Times are RingCentral's, in milliseconds.
  */
 export function openLedger(path: string) {
   /** Message id → the extension that has it, if a transcript is awaited. Oldest first. */
   const logged = new Map<string, string | undefined>();
   // One iterator for good, as in the event log.
   const oldest = logged.keys();
-  const mailboxes = new Map<string, MailboxState>();
+  /** When each mailbox was first met and last compared, and the ids of the messages from before it was met. */
+  const mailboxes = new Map<string, Mailbox>();
   /** The addresses that keep subscribed, and since when. */
   const addresses = new Map<string, number>();
 

@@ -4,10 +4,9 @@ import { DAY_MS, HOUR_MS } from '../pace.js';
 import { shakeHands } from '../registration/handshake-check.js';
 import { register, removeEarlier, type Left } from '../registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../registration/tunnels.js';
-import { refusedFilters } from '../ringcentral/event-filters.js';
 import { mailboxesOf, withLabels, type Mailbox, type Watched } from '../ringcentral/extensions.js';
 import type { Subscription } from '../ringcentral/subscriptions.js';
-import { isLive, listSubscriptions, missedSince, shownExpiry } from '../ringcentral/subscriptions.js';
+import { isLive, listSubscriptions, missedSince, refusedFilters, shownExpiry } from '../ringcentral/subscriptions.js';
 import type { AddressSettings } from '../settings.js';
 import { shownTime } from '../show.js';
 import type { Parts } from './compare.js';
@@ -27,8 +26,6 @@ export type Road = ReturnType<typeof openRoad>;
 export function openRoad({ session, addressSettings, verificationToken, ledger, ownChecks, say, signal }: RoadOptions) {
   /** What the last registration was for, what it got, and a message for each event filter that it did not. */
   let last: { address: string; asked: string; granted: string[]; refused: string[]; at: number } | undefined;
-  const isAt = (address: string) => (each: Subscription) => isSameAddress(each.address, address);
-  const isOursAt = (address: string) => (each: Subscription) => isAt(address)(each) || ledger.isCreated(each);
 
   /** Remembers that only this address is subscribed, or throws a Failure that says which others could not be deleted. */
   const remember = (address: string, left: Left) => {
@@ -41,19 +38,20 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
     const { subscriptions } = await listSubscriptions(session);
     const now = session.now();
     const isWhole = (each: Subscription) => refusedFilters(each, granted, session.ownerId).size === 0;
+    const isHere = (each: Subscription) => isSameAddress(each.address, address);
     const [own] = subscriptions
-      .filter((each) => isAt(address)(each) && isLive(each, now) && isWhole(each))
+      .filter((each) => isHere(each) && isLive(each, now) && isWhole(each))
       .sort((one, other) => other.creationTime.localeCompare(one.creationTime));
     if (!own || isEnding(own, now)) return false;
-    remember(address, await removeEarlier(session, subscriptions.filter(isOursAt(address)), own));
+    const ours = subscriptions.filter((each) => isHere(each) || ledger.isCreated(each));
+    remember(address, await removeEarlier(session, ours, own));
     return true;
   };
 
   const registerAnew = async (address: string, { eventFilters, mailboxes }: Watched): Promise<void> => {
     const isFirst = last === undefined;
     ledger.subscribing(address, session.now());
-    const isFormer = (each: Subscription) => ledger.isCreated(each);
-    const wanted = { address, eventFilters, verificationToken, need: 'some', isFormer } as const;
+    const wanted = { address, eventFilters, verificationToken, need: 'some', isFormer: ledger.isCreated } as const;
     // Warnings are for a person at the start.
     const registered = await register(session, wanted, isFirst ? say : () => {});
     const { subscription, granted, left } = registered;
@@ -74,9 +72,8 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
         .then(() => !ownChecks.has(nonce))
         .finally(() => ownChecks.delete(nonce));
       if (isHere) return address;
-      throw new Failure(
-        `Another receiver answers at ${address}: notifications go there. Stop it, or give this one its own address.`,
-      );
+      const cure = 'Stop it, or give this one its own address.';
+      throw new Failure(`Another receiver answers at ${address}: notifications go there. ${cure}`);
     },
 
     /**
@@ -112,9 +109,10 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
         const ended = covering.filter((each) => !isLive(each, now));
         const since = Math.min(missedSince(ended, now), ended.length < covering.length ? now - DAY_MS : now);
         ledger.compared(id, since + HOUR_MS);
-        const what =
-          ended.length > 0 ? 'RingCentral had ended an earlier subscription' : 'An earlier one is still live';
-        said.add(`${what}: comparing from ${shownTime(new Date(since))} on. Some voicemails may be repeats.`);
+        const what = ended.length > 0 ? 'RingCentral ended' : 'There is';
+        said.add(
+          `${what} an earlier subscription: comparing from ${shownTime(new Date(since))} on, perhaps with repeats.`,
+        );
       }
       for (const line of said) say(line);
     },

@@ -1,13 +1,21 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Request, RequestHandler, Response } from 'express';
-import { NotLogged, type LogEvent, type WebhookEvent } from '../log/event-log.js';
+import type { RequestHandler, Response } from 'express';
+import { isJson } from '../contract.js';
+import { Failure } from '../errors.js';
+import type { LogEvent, WebhookEvent } from '../log/event-log.js';
+import { MINUTE_MS } from '../pace.js';
 import type { Say } from '../program.js';
-import { cutText, safeText } from '../show.js';
-import { readNotification, Refusal } from './notification.js';
+import { plural } from '../show.js';
+import { fieldsOf, textOf } from '../unknown.js';
 
 /** The longest Validation-Token, in characters: with the other headers the answer stays far under 1024 bytes. */
-const MAX_TOKEN_LENGTH = 500;
-const ADVICE_EVERY_MS = 60_000;
+const MAX_TOKEN = 500;
+/** A uuid has 36 characters. Much longer ones are ignored: they only cost memory. */
+const MAX_UUID_LENGTH = 200;
+const NEITHER = 'Neither a handshake (Validation-Token header) nor a notification (JSON object with a string "event")';
+
+/** Why a request is not served, as an error: the status of the answer and the sentence in it. */
+export const refusal = (status: number, message: string) => Object.assign(new Error(message), { status });
 
 export interface WebhookOptions {
   log: LogEvent;
@@ -18,92 +26,82 @@ export interface WebhookOptions {
   ownChecks?: Set<string>;
 }
 
-/**
- * POST /webhook: answers RingCentral's handshake and logs its notifications (Developer Guide, "Creating Webhooks"). Expects
- * the body as a Buffer. Throws a Refusal.
- */
+/** POST /webhook: answers handshakes and logs notifications (Developer Guide, "Creating Webhooks"). Expects a Buffer as body. */
 export function webhook({ log, verificationToken, say, ownChecks }: WebhookOptions): RequestHandler {
-  const originOf = originCheck(verificationToken);
-  const advise = refusalAdvice(say);
+  const expected = verificationToken === undefined ? undefined : Buffer.from(verificationToken);
+  let refused = 0;
+  let nextAdvice = 0;
   return async (req, res) => {
-    const origin = originOf(req);
+    const given = req.get('verification-token');
+    const token = req.get('validation-token');
     const content = Buffer.isBuffer(req.body) && req.body.length > 0 ? req.body : undefined;
-    if (origin === 'wrong') refuseOrigin(content ? 'notification' : 'handshake');
+    // The guide of 2023-12 sends a Validation-Token with every notification, which then is the expected one.
+    const isProven = !expected || matches(given, expected) || matches(token, expected);
+    if (given !== undefined && !isProven) refuseOrigin(content ? 'notification' : 'handshake');
     const notification = content && readNotification(content, req.get('content-type'));
-    if (notification && origin !== 'proven') refuseOrigin('notification');
-    // The guide of 2023-12 sends a Validation-Token with every notification, too.
-    if (!notification || req.get('validation-token') !== undefined) echoToken(req, res);
+    if (notification && !isProven) refuseOrigin('notification');
+    if (token !== undefined) echoToken(token, res);
+    else if (!notification) throw refusal(400, NEITHER);
     if (notification) await logNotification(notification);
     res.setHeader('Content-Type', 'application/json').end();
   };
 
   function refuseOrigin(what: 'handshake' | 'notification'): never {
     // RingCentral's handshake has no Verification-Token.
-    if (what === 'handshake') throw new Refusal(401, 'Wrong token: expected, `npm run register` tries one');
-    advise();
-    throw new Refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
+    if (what === 'handshake') throw refusal(401, 'Wrong token: expected, `npm run register` tries one');
+    refused++;
+    if (performance.now() >= nextAdvice) {
+      const what = plural(refused, 'notification');
+      const cure = 'restart the receiver (.env may have changed since it started), then run `npm run register`';
+      say(`Refused ${what} without the right Verification-Token. If this was RingCentral, ${cure}.`, 'warning');
+      refused = 0;
+      nextAdvice = performance.now() + MINUTE_MS;
+    }
+    throw refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
   }
 
-  function echoToken(req: Request, res: Response): void {
-    const token = req.get('validation-token');
-    if (token === undefined)
-      throw new Refusal(
-        400,
-        'Neither a handshake (a Validation-Token header) nor a notification (a JSON object with a string "event")',
-      );
-    if (token.length > MAX_TOKEN_LENGTH)
-      throw new Refusal(400, `Validation-Token is longer than ${MAX_TOKEN_LENGTH} characters`);
+  function echoToken(token: string, res: Response): void {
+    if (token.length > MAX_TOKEN) throw refusal(400, `Validation-Token is longer than ${MAX_TOKEN} characters`);
     res.locals['isOwnCheck'] = ownChecks?.delete(token);
     res.setHeader('Validation-Token', token);
   }
 
   async function logNotification(notification: WebhookEvent): Promise<void> {
     try {
-      const outcome = await log(notification);
-      if (outcome === 'repeated')
-        say(`Event ${cutText(safeText(notification.uuid ?? ''), 200)} came again: logged once`, 'faint');
+      if ((await log(notification)) === 'logged') return;
+      say(`Event ${notification.uuid} came again: logged once`, 'faint');
     } catch (error) {
-      if (!(error instanceof NotLogged)) throw error;
-      say(
-        `A notification could not be logged: ${error.message}. keep logs it later, or \`npm run catch-up\`.`,
-        'error',
-      );
-      throw new Refusal(503, 'The event could not be written to the log: send it again');
+      if (!(error instanceof Failure)) throw error;
+      say(`An event could not be logged: ${error.message}. keep logs it later, or \`npm run catch-up\`.`, 'error');
+      throw refusal(503, 'The event could not be written to the log: send it again');
     }
   }
 }
 
-/** The verification token may come in either header, by the guide of 2023-12. */
-function originCheck(verificationToken: string | undefined): (req: Request) => 'proven' | 'unknown' | 'wrong' {
-  if (verificationToken === undefined) return () => 'proven';
-  const expected = Buffer.from(verificationToken);
-  return (req) => {
-    const given = req.get('verification-token');
-    if (matches(given, expected) || matches(req.get('validation-token'), expected)) return 'proven';
-    return given === undefined ? 'unknown' : 'wrong';
-  };
-}
-
-/** Says what to do about refused notifications: at the first, and then at most once a minute. */
-function refusalAdvice(say: Say): () => void {
-  let refused = 0;
-  let next = 0;
-  return () => {
-    refused++;
-    if (performance.now() < next) return;
-    next = performance.now() + ADVICE_EVERY_MS;
-    const what = refused === 1 ? 'a notification' : `${refused} notifications`;
-    say(
-      `Refused ${what} without the right Verification-Token. If this was RingCentral, restart the receiver ` +
-        '(.env may have changed since it started), then run `npm run register`.',
-      'warning',
-    );
-    refused = 0;
-  };
-}
-
 /** In constant time: how long it takes reveals nothing of the token but its length. */
-function matches(given: string | undefined, expected: Buffer): boolean {
-  const bytes = Buffer.from(given ?? '');
+function matches(given = '', expected: Buffer): boolean {
+  const bytes = Buffer.from(given);
   return bytes.length === expected.length && timingSafeEqual(bytes, expected);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The notification in a request's body; undefined if it is other JSON. Throws a refusal if it is not JSON. */
+export function readNotification(content: Buffer, contentType = ''): WebhookEvent | undefined {
+  if (!isJson(contentType) || /charset=(?!"?utf-?8\b)/i.test(contentType))
+    throw refusal(415, `Content-Type must be application/json in UTF-8, not ${contentType || 'missing'}`);
+  let json: string;
+  let payload: unknown;
+  try {
+    json = utf8.decode(content);
+    payload = JSON.parse(json);
+  } catch (error) {
+    throw refusal(400, `The body is not JSON in UTF-8: ${String(error)}`);
+  }
+  const { event, uuid, timestamp, body } = fieldsOf(payload);
+  if (typeof event !== 'string') return undefined;
+  // The text of a voicemail may come as its subject (API reference, "VoicemailMessageEventBody").
+  const text = event.endsWith('/voicemail') ? textOf(fieldsOf(body)['subject']) : undefined;
+  const isUuid = typeof uuid === 'string' && uuid.length <= MAX_UUID_LENGTH;
+  return { json, event, uuid: isUuid ? textOf(uuid) : undefined, timestamp, body, text };
 }

@@ -1,10 +1,10 @@
+import { voicemailExtension } from '../contract.js';
 import { Failure, messageOf } from '../errors.js';
 import type { Say } from '../program.js';
 import { hasCode, PERMISSIONS, RingCentralError } from '../ringcentral/errors.js';
-import { refusedFilters, voicemailExtension } from '../ringcentral/event-filters.js';
 import type { Session } from '../ringcentral/session.js';
 import { createSubscription, deleteUnlessGone, isLive, listSubscriptions } from '../ringcentral/subscriptions.js';
-import { YEAR_MS, type Subscription } from '../ringcentral/subscriptions.js';
+import { refusedFilters, YEAR_MS, type Subscription } from '../ringcentral/subscriptions.js';
 import { isSameAddress, isTunnelName } from './tunnels.js';
 
 export interface Wanted {

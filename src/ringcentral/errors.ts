@@ -32,7 +32,7 @@ export const isRefused = is('refused');
 /** Whether no useful answer came: RingCentral may have done what it was asked for. */
 export const isUnanswered = is('unanswered');
 /** Whether, for a while, other requests would fail, too. */
-export const isTemporary = is('login refused', 'blocked', 'unanswered');
+export const isTemporary = is('blocked', 'unanswered');
 /** Whether something thrown is a refusal with this code, or of this parameter. */
 export const hasCode = (error: unknown, code: string) =>
   error instanceof RingCentralError && error.codes.includes(code);
@@ -91,7 +91,7 @@ export async function readRefusal(sent: Request, answer: Response, settings: Rin
   if ([401, 408, 429].includes(status)) kind = 'blocked';
   if (isRefusal && status !== 429 && sent.url.endsWith('/token')) kind = 'login refused';
 
-  const said = [first['message'], message, error_description].map(shownText).find(Boolean) ?? '';
+  const said = [first['message'], message, error_description].map((each) => shownText(each)).find(Boolean) ?? '';
   // RingCentral may repeat what it was sent.
   const accessToken = sent.headers.get('authorization')?.split(' ')[1];
   const secrets = [clientSecret, verificationToken, 'jwt' in login ? login.jwt : login.password, accessToken];

@@ -1,8 +1,7 @@
-import { voicemailFilter } from '../contract.js';
+import { voicemailExtension, voicemailFilter } from '../contract.js';
 import type { WatchSettings } from '../settings.js';
 import { safeText, shownText } from '../show.js';
 import { textOf, textOrNumberOf } from '../unknown.js';
-import { voicemailExtension } from './event-filters.js';
 import { listAll } from './list.js';
 import type { Session } from './session.js';
 

@@ -88,6 +88,24 @@ export function isLive({ status, expirationTime }: Subscription, now: number): b
   return status === 'Active' && !(Date.parse(expirationTime) < now);
 }
 
+/**
+ * Which of the event filters `asked` for a subscription lacks, each with the reason: RingCentral answers 200 all the same,
+ * and lists ids instead of `~`. `ownerId` is the user's extension; while it is `~`, any extension counts as the user's.
+ */
+export function refusedFilters(
+  { eventFilters, disabledFilters }: Pick<Subscription, 'eventFilters' | 'disabledFilters'>,
+  asked: string[],
+  ownerId: string,
+): Map<string, string> {
+  const withId = (filter: string) =>
+    filter.replace(/\/account\/[^/]+/, '/account/~').replace('/extension/~', `/extension/${ownerId}`);
+  const forms = (listed: string) => [withId(listed), withId(listed).replace(/\/extension\/[^/]+/, '/extension/~')];
+  const live = new Set(eventFilters.flatMap(forms));
+  const reasons = new Map(disabledFilters.flatMap(({ filter, reason }) => forms(filter).map((form) => [form, reason])));
+  const lacking = asked.filter((filter) => reasons.has(withId(filter)) || !live.has(withId(filter)));
+  return new Map(lacking.map((filter) => [filter, reasons.get(withId(filter)) ?? 'RingCentral left it out']));
+}
+
 /** Since when voicemails may be missing, in milliseconds: an hour before the first ended; a day ago if it does not say. */
 export function missedSince(ended: Subscription[], now: number): number {
   const since = ended.map(({ blacklistedAt, expirationTime }) => {

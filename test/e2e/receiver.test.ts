@@ -43,7 +43,7 @@ it('with settings: takes only events of RingCentral, and shows them, with their 
   expect(said(receiver.stderr.lines).slice(0, 5)).toEqual([
     expect.stringMatching(/^Listening on/),
     'Next: `npm run register` in a second terminal (safe to repeat).',
-    expect.stringMatching(/^Refused a notification without the right Verification-Token\./),
+    expect.stringMatching(/^Refused 1 notification without the right Verification-Token\./),
     expect.stringMatching(/^POST \/webhook 401 .* from 127\.0\.0\.1: Verification-Token is missing/),
     expect.stringMatching(/^POST \/webhook 200 /),
   ]);

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { apiError, EXTENSION_ID, type Fault, type Platform } from '../../scripts/fake/platform.js';
+import { Failure } from '../../src/errors.js';
 import { compare, type Parts } from '../../src/keep/compare.js';
 import { openLedger } from '../../src/keep/ledger.js';
 import { problemLog } from '../../src/keep/problems.js';
@@ -108,7 +109,7 @@ it('what came without a notification is not what is being written, and the compa
 it('what came without a notification comes with a later comparison if it could not be written, after its notification or a comparison', async () => {
   const { platform, out, ledger, run, logged } = await start();
   const { write } = out;
-  out.write = () => Promise.reject(new Error('no space left on device'));
+  out.write = () => Promise.reject(new Failure('no space left on device'));
   await expect(out.log(left(platform, 7))).rejects.toThrow('no space left on device');
   expect((await run()).failure?.message).toBe('A voicemail could not be logged: no space left on device.');
   expect(ledger.isNew(OWN.id)).toBe(true);

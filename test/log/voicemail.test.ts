@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import { summary } from '../../src/log/voicemail.js';
+import { summary } from '../../src/log/event-text.js';
 import { notification } from '../support/notification.js';
 
 const EVENT = '/restapi/v1.0/account/~/extension/823476228762/voicemail';

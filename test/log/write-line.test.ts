@@ -132,7 +132,8 @@ it('goes through a write() that was put in its place, as by pm2, with three argu
   let out = '';
   // With two, pm2's does not always call back.
   const replaced = (text: string, _encoding: string, callback: () => void) => ((out += text), callback());
-  const write = lineWriter({ fd: open(file), write: replaced } as unknown as NodeJS.WriteStream & { fd: number });
+  const stream = Object.assign(new Socket(), { fd: open(file), write: replaced });
+  const write = lineWriter(stream as unknown as NodeJS.WriteStream & { fd: number });
   await Promise.all(['one', 'two'].map(write));
   expect(out).toBe('one\ntwo\n');
   expect(readFileSync(file, 'utf8')).toBe('');
@@ -156,15 +157,6 @@ describe('to a pipe that nobody reads', () => {
     expect(Math.round(all.length / 1e6)).toBe(4);
     expect(await read(all.length)).toBe(all);
     await Promise.all(written);
-    pipe.destroy();
-  });
-
-  itIfLinux('counts short lines as what they cost in memory', async () => {
-    const { pipe, write } = pipeWriter();
-    let refused = 0;
-    const lines = Array.from({ length: 20_000 }, () => write('x').catch(() => refused++));
-    await Promise.all(lines);
-    expect(refused).toBeGreaterThan(10_000);
     pipe.destroy();
   });
 

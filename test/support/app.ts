@@ -30,8 +30,7 @@ export class Said extends EventEmitter {
 export function testApp(options: { token?: string | undefined; log?: LogEvent; ownChecks?: Set<string> } = {}) {
   const events: string[] = [];
   const said = new Said();
-  const write = (line: string) => Promise.resolve(void events.push(line));
-  const { log } = eventLog({ write, show: (event) => eventText(event, 'json') });
+  const { log } = eventLog(async (event) => void events.push(eventText(event, 'json')));
   const { token: verificationToken, ...others } = options;
   const app = createApp({ log, verificationToken, say: said.say, ...others });
   const send = () => request(app);

@@ -16,9 +16,9 @@ Object.assign(globalThis, {
 
 const { createServer } = http;
 Object.assign(http, {
-  createServer: (options: http.ServerOptions) => {
+  createServer: (options: http.ServerOptions, onRequest: http.RequestListener) => {
     const names = ['requestTimeout', 'headersTimeout', 'connectionsCheckingInterval'] as const;
     const limits = names.map((name) => [name, (options[name] ?? 0) / FACTOR]);
-    return createServer({ ...options, ...Object.fromEntries(limits) });
+    return createServer({ ...options, ...Object.fromEntries(limits) }, onRequest);
   },
 });

@@ -4,7 +4,7 @@ import { CREDENTIALS, type Platform } from '../../scripts/fake/platform.js';
 import { startTunnel } from '../../scripts/fake/tunnel.js';
 import { keep } from '../../src/keep/keep.js';
 import type { Ledger } from '../../src/keep/ledger.js';
-import { eventLog, voicemailId } from '../../src/log/event-log.js';
+import { eventLog, voicemailId, type WebhookEvent } from '../../src/log/event-log.js';
 import { eventText } from '../../src/log/event-text.js';
 import type { WriteLine } from '../../src/log/write-line.js';
 import type { Environment } from '../../src/settings.js';
@@ -35,17 +35,13 @@ export function idsIn(lines: string[]): string[] {
 export function keepLog(ledger: Ledger) {
   const stdout = new Said();
   const out = { stdout, write: ((line) => Promise.resolve(stdout.say(line))) as WriteLine };
-  const made = eventLog({
-    write: (line) => out.write(line),
-    show: (event) => eventText(event, 'json'),
-    keyOf: (event) => voicemailId(event) ?? event.uuid,
-    known: ledger.logged.keys(),
-    onLogged: (event) => {
-      const id = voicemailId(event);
-      if (id !== undefined) ledger.remember(id, undefined);
-    },
-  });
-  return Object.assign(out, made);
+  const writeEvent = async (event: WebhookEvent) => {
+    await out.write(eventText(event, 'json'));
+    const id = voicemailId(event);
+    if (id !== undefined) ledger.remember(id);
+  };
+  const keyOf = (event: WebhookEvent) => voicemailId(event) ?? event.uuid;
+  return Object.assign(out, eventLog(writeEvent, keyOf, ledger.logged.keys()));
 }
 
 /** Resolves once so many more requests with this method and path have come: all but the last are answered then. */
