@@ -1,4 +1,4 @@
-import { failOnArguments, runProgram, UsageError } from '../src/program.js';
+import { runProgram, UsageError } from '../src/program.js';
 import { Failure, messageOf } from '../src/errors.js';
 import { recordingFolder } from '../src/keep/attachments.js';
 import { eventText } from '../src/log/event-text.js';
@@ -6,13 +6,11 @@ import { perMinute, readDuration } from '../src/pace.js';
 import { isRefused } from '../src/ringcentral/errors.js';
 import { findWatched } from '../src/ringcentral/extensions.js';
 import { byTime, eventOf, listVoicemails, readTranscript, transcription } from '../src/ringcentral/message-store.js';
-import { withSession } from '../src/ringcentral/session.js';
+import { createSession, withSession } from '../src/ringcentral/session.js';
 import { logFormat, readEnvironment, ringCentralSettings, watchSettings } from '../src/settings.js';
 import { plural, shownTime } from '../src/show.js';
 
-const HELP = `Usage: npm run catch-up [-- OPTIONS]
-
-Logs the voicemails that came while nobody listened, oldest first, as the receiver logs them.
+const help = `Logs the voicemails that came while nobody listened, oldest first, as the receiver logs them.
 
   --since TIME         since when: 90m, 24h, 7d (ago), 2026-11-24, 2026-11-24T08:00, 2026-11-24T08:00:00Z. Default: 24h
   --transcripts        show the text of each voicemail that RingCentral has transcribed
@@ -21,81 +19,74 @@ Logs the voicemails that came while nobody listened, oldest first, as the receiv
 
 A time without a zone is local.`;
 
-const OPTIONS = {
-  transcripts: { type: 'boolean', default: false },
-  since: { type: 'string', default: '24h' },
-  recordings: { type: 'string' },
-  help: { type: 'boolean' },
-} as const;
+const TEXT = { type: 'string' } as const;
+const options = { since: { ...TEXT, default: '24h' }, transcripts: { type: 'boolean' }, recordings: TEXT } as const;
+const program = { command: 'npm run catch-up', help, options, kind: 'script' } as const;
 
-void runProgram(
-  { command: 'npm run catch-up', help: HELP, options: OPTIONS, kind: 'script' },
-  async ({ values, positionals }, terminal) => {
-    failOnArguments(positionals);
-    if (Number.isNaN(readTime(values.since, 0)))
-      throw new UsageError(`--since takes 90m, 24h, 7d, a date or a time, not ${JSON.stringify(values.since)}`);
-    const env = readEnvironment();
-    const output = { ...terminal, format: logFormat(env) };
-    const wanted = watchSettings(env);
-    const recordings = values.recordings === undefined ? undefined : recordingFolder(values.recordings, output);
-    const { say, write, progress } = terminal;
-    await withSession(ringCentralSettings(env), { say }, async (session) => {
-      const now = session.now();
-      const since = readTime(values.since, now);
-      if (since >= now) throw new UsageError(`--since ${values.since} is not in the past`);
-      const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
-      if (problems.length > 0) throw new Failure(problems.join('\n'));
-      if (mailboxes.length === 0)
-        throw new Failure(`WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join()}): nothing to log.`);
+void runProgram(program, async ({ values }, terminal) => {
+  if (Number.isNaN(readTime(values.since, 0)))
+    throw new UsageError(`--since takes 90m, 24h, 7d, a date or a time, not ${JSON.stringify(values.since)}`);
+  const env = readEnvironment();
+  const output = { ...terminal, format: logFormat(env) };
+  const wanted = watchSettings(env);
+  const recordings = values.recordings === undefined ? undefined : recordingFolder(values.recordings, output);
+  const { say, write, progress } = terminal;
+  await withSession(createSession(ringCentralSettings(env), { say }), async (session) => {
+    const now = session.now();
+    const since = readTime(values.since, now);
+    if (since >= now) throw new UsageError(`--since ${values.since} is not in the past`);
+    const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
+    if (problems.length > 0) throw new Failure(problems.join('\n'));
+    if (mailboxes.length === 0)
+      throw new Failure(`WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join()}): nothing to log.`);
 
-      // Under the limit of their rate group.
-      const turn = perMinute(20);
-      const due = [];
-      let unread = 0;
-      for (const [i, { id: extension, label }] of mailboxes.entries()) {
-        const nextPage = (page: number) => {
-          progress(`Mailbox ${i + 1} of ${mailboxes.length}${page > 1 ? `, page ${page}` : ''}`);
-          return turn();
-        };
-        const { items } = await listVoicemails(session, extension, since, nextPage).catch((error: unknown) => {
-          if (!isRefused(error)) throw error;
-          say(`${label}: ${error.message}`, 'error');
-          unread++;
-          return { items: [] };
-        });
-        for (const message of items) due.push({ extension, message });
-      }
-      due.sort((one, other) => byTime(one.message, other.message));
-
-      let [logged, textless, isDown] = [0, 0, false];
-      const withoutText = (error: unknown): undefined => {
-        say(messageOf(error), 'error');
-        isDown = !isRefused(error);
+    // Under the limit of their rate group.
+    const turn = perMinute(20);
+    const due = [];
+    let unread = 0;
+    for (const [i, { id: extension, label }] of mailboxes.entries()) {
+      const nextPage = (page: number) => {
+        progress(`Mailbox ${i + 1} of ${mailboxes.length}${page > 1 ? `, page ${page}` : ''}`);
+        return turn();
       };
-      try {
-        for (const { extension, message } of due) {
-          progress(`Voicemail ${logged + 1} of ${due.length}`);
-          const hasText = values.transcripts && transcription(message) === 'done';
-          // Once RingCentral is down, voicemails are still logged, and no more texts are asked for.
-          const text = hasText && !isDown ? await readTranscript(session, message).catch(withoutText) : undefined;
-          await write(eventText(eventOf(message, extension, text), output.format));
-          logged++;
-          if (hasText && text === undefined) textless++;
-          recordings?.want(extension, message);
-        }
-      } finally {
-        if (logged < due.length) say(`Stopped after ${logged} of ${plural(due.length, 'voicemail')}.`);
-      }
-      const without = textless > 0 ? `, ${textless} of them without the transcript` : '';
-      say(`Logged ${plural(logged, 'voicemail')} since ${shownTime(new Date(since))}${without}`);
+      const items = await listVoicemails(session, extension, since, nextPage).catch((error: unknown) => {
+        if (!isRefused(error)) throw error;
+        say(`${label}: ${error.message}`, 'error');
+        unread++;
+        return [];
+      });
+      for (const message of items) due.push({ extension, message });
+    }
+    due.sort((one, other) => byTime(one.message, other.message));
 
-      const unsaved = (await recordings?.saveDue(session)) ?? [];
-      for (const failure of unsaved) say(failure, 'error');
-      if (unread > 0) throw new Failure(`Not read: ${unread} of ${plural(mailboxes.length, 'mailbox')}.`);
-      if (unsaved.length > 0) throw new Failure(`Not saved: ${plural(unsaved.length, 'recording')}. Run this again.`);
-    });
-  },
-);
+    let [logged, textless, isDown] = [0, 0, false];
+    const withoutText = (error: unknown): undefined => {
+      say(messageOf(error), 'error');
+      isDown = !isRefused(error);
+    };
+    try {
+      for (const { extension, message } of due) {
+        progress(`Voicemail ${logged + 1} of ${due.length}`);
+        const hasText = values.transcripts && transcription(message) === 'done';
+        // Once RingCentral is down, voicemails are still logged, and no more texts are asked for.
+        const text = hasText && !isDown ? await readTranscript(session, message).catch(withoutText) : undefined;
+        await write(eventText(eventOf(message, extension, text), output.format));
+        logged++;
+        if (hasText && text === undefined) textless++;
+        recordings?.want(extension, message);
+      }
+    } finally {
+      if (logged < due.length) say(`Stopped after ${logged} of ${plural(due.length, 'voicemail')}.`);
+    }
+    const without = textless > 0 ? `, ${textless} of them without the transcript` : '';
+    say(`Logged ${plural(logged, 'voicemail')} since ${shownTime(new Date(since))}${without}`);
+
+    const unsaved = (await recordings?.saveDue(session)) ?? [];
+    for (const failure of unsaved) say(failure, 'error');
+    if (unread > 0) throw new Failure(`Mailboxes not read: ${unread} of ${mailboxes.length}.`);
+    if (unsaved.length > 0) throw new Failure(`Not saved: ${plural(unsaved.length, 'recording')}. Run this again.`);
+  });
+});
 
 /** A time so long before `now`, or an ISO 8601 date or time, in milliseconds; NaN if it is neither. */
 function readTime(given: string, now: number): number {

@@ -11,18 +11,14 @@ import { close, listen } from './fake/local-server.js';
 import { startNgrokAgent, tunnel } from './fake/ngrok-agent.js';
 import { CREDENTIALS, Platform } from './fake/platform.js';
 
-const HELP =
-  'Shows the whole way of a voicemail on this machine: the real programs with a fake RingCentral and a fake ngrok.';
-const OPTIONS = { help: { type: 'boolean' } } as const;
+const help = 'Shows the whole way of a voicemail here: the real programs with a fake RingCentral and a fake ngrok.';
 /** What the programs need of the environment: none of the settings. */
 const ENVIRONMENT = ['PATH', 'SystemRoot', 'TZ', 'TERM', 'NO_COLOR', 'FORCE_COLOR', 'NODE_V8_COVERAGE'];
-/** How long a step may take, in milliseconds. */
-const STEP_MS = 15_000;
 
-void runProgram({ command: 'npm run demo', help: HELP, options: OPTIONS, kind: 'script' }, async (_, { say }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'voicemail-demo-'));
+void runProgram({ command: 'npm run demo', help, options: {}, kind: 'script' }, async (_, { say }) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'voicemail-demo-'));
   // However this program ends, nothing is left.
-  process.on('exit', () => rmSync(folder, { recursive: true, maxRetries: 3 }));
+  process.on('exit', () => rmSync(cwd, { recursive: true, maxRetries: 3 }));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
   // The usual port if it is free.
   const probe = createServer();
@@ -35,8 +31,7 @@ void runProgram({ command: 'npm run demo', help: HELP, options: OPTIONS, kind: '
   /** Starts a built program in a folder without .env. It shares stdout and stderr. */
   const start = (name: string, args: string[], LOG_FORMAT: string) => {
     const env = { ...inherited, ...CREDENTIALS, ...fakes, PORT: port, HOST: '127.0.0.1', LOG_FORMAT };
-    const program = [join(__dirname, `../${name}.js`), ...args];
-    const child = spawn(process.execPath, program, { cwd: folder, env, stdio: 'inherit' });
+    const child = spawn(process.execPath, [join(__dirname, `../${name}.js`), ...args], { cwd, env, stdio: 'inherit' });
     process.prependListener('exit', () => child.kill());
     return child;
   };
@@ -67,6 +62,6 @@ void runProgram({ command: 'npm run demo', help: HELP, options: OPTIONS, kind: '
 });
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + STEP_MS; !(await condition()); await sleep(50))
+  for (const end = performance.now() + 15_000; !(await condition()); await sleep(50))
     if (performance.now() > end) throw new Failure(`The demo failed: timed out before ${what}.`);
 }

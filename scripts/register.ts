@@ -1,19 +1,17 @@
-import { failOnArguments, runProgram, UsageError, type Terminal } from '../src/program.js';
+import { runProgram, UsageError, type Terminal } from '../src/program.js';
 import { Failure, messageOf } from '../src/errors.js';
 import { checkAddress } from '../src/registration/handshake-check.js';
 import { register } from '../src/registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../src/registration/tunnels.js';
 import { findWatched, listExtensions, withLabels } from '../src/ringcentral/extensions.js';
-import { withSession, type Session } from '../src/ringcentral/session.js';
+import { createSession, withSession, type Session } from '../src/ringcentral/session.js';
 import { deleteSubscription, isLive, listSubscriptions } from '../src/ringcentral/subscriptions.js';
-import { missedSince, shownExpiry } from '../src/ringcentral/subscriptions.js';
+import { missedSince, shownExpiry, YEAR_MS, type Subscription } from '../src/ringcentral/subscriptions.js';
 import { addressSettings, isLocal, readEnvironment, ringCentralSettings, watchSettings } from '../src/settings.js';
 import type { Environment, RingCentralSettings } from '../src/settings.js';
 import { isoTime, plural, safeText } from '../src/show.js';
 
-const HELP = `Usage: npm run register [-- OPTIONS]
-
-Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, in place of its earlier subscriptions.
+const help = `Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, in place of its earlier subscriptions.
 
   --address URL   the receiver's public address, instead of WEBHOOK_ADDRESS or a tunnel's
   --no-check      do not try the address first, for example if this machine cannot reach it
@@ -24,28 +22,27 @@ Subscribes the receiver to RingCentral's voicemail notifications, for 20 years, 
 
 const FLAG = { type: 'boolean' } as const;
 const TEXT = { type: 'string' } as const;
-const OPTIONS = { list: FLAG, delete: FLAG, json: FLAG, 'no-check': FLAG, address: TEXT, help: FLAG };
+const options = { list: FLAG, delete: FLAG, json: FLAG, 'no-check': FLAG, address: TEXT };
+const program = { command: 'npm run register', help, options, kind: 'script', allowPositionals: true } as const;
 
-const catchUp = (since: number) => `npm run catch-up -- --since ${isoTime(new Date(since))}`;
+const catchUp = (ended: Subscription[], now: number) =>
+  `npm run catch-up -- --since ${isoTime(new Date(missedSince(ended, now)))}`;
 
-void runProgram(
-  { command: 'npm run register', help: HELP, options: OPTIONS, kind: 'script' },
-  async ({ values, positionals }, terminal) => {
-    const task = (['list', 'delete'] as const).find((name) => values[name]);
-    const allowed = task === 'list' ? ['list', 'json'] : ['delete'];
-    const unexpected = task && Object.keys(values).find((name) => !allowed.includes(name));
-    if (unexpected) throw new UsageError(`--${unexpected} does not go with --${task}`);
-    if (task !== 'delete') failOnArguments(positionals);
-    else if (positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
-    const env = readEnvironment();
-    // Before anything is sent, so that wrong settings change nothing.
-    const settings = ringCentralSettings(env);
-    if (!task) return subscribe(env, settings, terminal, values);
-    return withSession(settings, terminal, (session) =>
-      task === 'list' ? list(session, env, terminal, values.json) : deleteAll(session, positionals, terminal),
-    );
-  },
-);
+void runProgram(program, async ({ values, positionals }, terminal) => {
+  const task = (['list', 'delete'] as const).find((name) => values[name]);
+  const allowed = task === 'list' ? ['list', 'json'] : ['delete'];
+  const unexpected = task && Object.keys(values).find((name) => !allowed.includes(name));
+  if (unexpected) throw new UsageError(`--${unexpected} does not go with --${task}`);
+  if (task === 'delete' && positionals.length === 0) throw new UsageError('--delete takes the ids of subscriptions');
+  if (task !== 'delete' && positionals.length > 0) throw new UsageError(`Unexpected argument '${positionals[0]}'`);
+  const env = readEnvironment();
+  // Before anything is sent, so that wrong settings change nothing.
+  const settings = ringCentralSettings(env);
+  if (!task) return subscribe(env, settings, terminal, values);
+  return withSession(createSession(settings, terminal), (session) =>
+    task === 'list' ? list(session, env, terminal, values.json) : deleteAll(session, positionals, terminal),
+  );
+});
 
 async function subscribe(
   env: Environment,
@@ -53,23 +50,22 @@ async function subscribe(
   { write, say }: Terminal,
   { address: given, 'no-check': noCheck, json }: { address?: string; 'no-check'?: boolean; json?: boolean },
 ): Promise<void> {
-  const { verificationToken } = settings;
   const wanted = watchSettings(env);
   const { address, found } = await findAddress(addressSettings(env, given));
   if (found) say(`Found ${found}`);
   if (address.startsWith('http:') && !isLocal(address))
     say(`${address} is not https: on the way, anyone can read the voicemails.`, 'warning');
-  if (!noCheck) await checkAddress(address, verificationToken, say);
-  await withSession(settings, { say }, async (session) => {
+  if (!noCheck) await checkAddress(address, settings.verificationToken, say);
+  await withSession(createSession(settings, { say }), async (session) => {
     const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
     if (problems.length > 0) throw new Failure(problems.join('\n'));
     const { subscriptions } = await listSubscriptions(session);
     const isOurs = (at: string) => isSameAddress(at, address) || isTunnelName(at);
     const ended = subscriptions.filter((each) => isOurs(each.address) && !isLive(each, session.now()));
     const missed = 'RingCentral had ended an earlier subscription. To see what you missed';
-    if (ended.length > 0) say(`${missed}: ${catchUp(missedSince(ended, session.now()))}`, 'warning');
+    if (ended.length > 0) say(`${missed}: ${catchUp(ended, session.now())}`, 'warning');
     const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';
-    const request = { address, eventFilters, verificationToken, need } as const;
+    const request = { address, eventFilters, verificationToken: settings.verificationToken, need } as const;
     const registered = await register(session, request, say).catch((error: unknown) => {
       throw new Failure(withLabels(messageOf(error), mailboxes));
     });
@@ -81,9 +77,11 @@ async function subscribe(
       ...(replaced > 0 ? [`  replaces ${plural(replaced, 'earlier subscription')} of this address`] : []),
     ];
     for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await write(safeText(line));
+    const isLong = Date.parse(subscription.expirationTime) - session.now() > 2 * YEAR_MS;
+    if (!isLong) say('RingCentral granted less than two years: run this again before it expires.', 'warning');
     for (const problem of refused) say(withLabels(problem, mailboxes), 'warning');
     const next = 'The new subscription works. Run this again to delete the others.';
-    if (left.size > 0) throw new Failure([...left.values(), next].join('\n'));
+    if (left.length > 0) throw new Failure([...left, next].join('\n'));
     say('Call the number, leave a voicemail, and watch the receiver.');
   });
 }
@@ -95,21 +93,21 @@ async function list(session: Session, env: Environment, { write }: Terminal, jso
   // The list is useful even without the own address, or without the names of extensions.
   const own = await (async () => findAddress(addressSettings(env)))().catch(() => undefined);
   const extensions = await listExtensions(session).catch(() => []);
+  const now = session.now();
   for (const each of subscriptions) {
     const { address, blacklistedAt, blacklistReason } = each;
     const isOwn = own !== undefined && isSameAddress(address, own.address);
     const lines = [
       `${each.id}${isOwn ? '  (this receiver)' : ''}`,
-      `  state    ${each.status}${blacklistedAt && ` since ${blacklistedAt}: ${blacklistReason}`}`,
-      `  expires  ${shownExpiry(each, session.now())}`,
+      `  state    ${each.status}${blacklistedAt && ` since ${blacklistedAt}`}${blacklistReason && `: ${blacklistReason}`}`,
+      `  expires  ${shownExpiry(each, now)}`,
       ...each.eventFilters.map((filter) => `  filter   ${withLabels(filter, extensions)}`),
       ...each.disabledFilters.map(({ filter, reason }) => `  disabled ${withLabels(filter, extensions)}: ${reason}`),
       `  address  ${address || each.transportType}`,
     ];
     // A tunnel's address may have changed since.
     const fix = `npm run register${isOwn || isTunnelName(address) ? '' : ' -- --address URL'}`;
-    const missed = catchUp(missedSince([each], session.now()));
-    if (address && !isLive(each, session.now())) lines.push(`  to fix   ${fix}`, `           ${missed}`);
+    if (address && !isLive(each, now)) lines.push(`  to fix   ${fix}`, `           ${catchUp([each], now)}`);
     for (const line of lines) await write(safeText(line));
   }
 }

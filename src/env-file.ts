@@ -39,10 +39,8 @@ function readFile(): Environment {
   // Every ASCII character of UTF-16 has a null byte. PowerShell's `>` writes it.
   if (file.includes(0)) throw new Failure(`${path} is in UTF-16: save it in UTF-8.`);
   const values = parse(file);
-  for (const [index, line] of file
-    .toString()
-    .split(/\r\n?|\n/)
-    .entries()) {
+  const lines = file.toString().split(/\r\n?|\n/);
+  for (const [index, line] of lines.entries()) {
     const [, name, start] = CUT_VALUE.exec(line) ?? [];
     // dotenv took the # for a comment. In quotes, it would not have.
     if (name && values[name] === start)
@@ -57,8 +55,8 @@ export function whereToSet(): string {
   if (existsSync(path)) return `Fill in ${path}.`;
   // Editors and downloads change the name. A folder env/ is Python's.
   const misnamed = ['.env.txt', 'env', 'env.txt'].find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
-  const programFolder = join(__dirname, '../..');
-  const isProject = existsSync('.env.example') || process.cwd() === programFolder;
-  const cure = isProject ? 'copy .env.example to it, and fill it in' : `start this in ${programFolder}`;
-  return `There is no ${path}: ${misnamed ? `rename ${resolve(misnamed)} to .env` : cure}.`;
+  if (misnamed) return `There is no ${path}: rename ${resolve(misnamed)} to .env.`;
+  const root = join(__dirname, '../..');
+  const isProject = existsSync('.env.example') || process.cwd() === root;
+  return `There is no ${path}: ${isProject ? 'copy .env.example to it, and fill it in' : `start this in ${root}`}.`;
 }

@@ -26,12 +26,12 @@ export class UsageError extends Failure {}
 /** A service runs until a signal, and says each line with the time; a script ends by itself. */
 type Kind = 'service' | 'script';
 type Options = NonNullable<ParseArgsConfig['options']>;
-type CommandLine<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
+type Program<O> = { command: string; help: string; options: O; kind: Kind; allowPositionals?: boolean };
 
-/** Runs the program that `command` starts. Sets the exit status: 2 if the command line is wrong, 1 after any other error. */
+/** Runs a program's `main`. Sets the exit status: 2 if the command line is wrong, 1 after any other error. */
 export async function runProgram<const O extends Options>(
-  { command, help, options, kind }: { command: string; help: string; options: O; kind: Kind },
-  main: (commandLine: CommandLine<O>, terminal: Terminal) => Promise<void>,
+  { command, help, options, kind, allowPositionals = kind === 'service' }: Program<O>,
+  main: (commandLine: ReturnType<typeof readCommandLine<O>>, terminal: Terminal) => Promise<void>,
 ): Promise<void> {
   const end = new AbortController();
   // Every request under way listens to it: more than ten are no leak.
@@ -51,17 +51,21 @@ export async function runProgram<const O extends Options>(
   });
   if (kind === 'service') endOnSignals(end, say);
   try {
-    const commandLine = readCommandLine(options);
-    if ('help' in commandLine.values) await write(help);
-    else await main(commandLine, terminal);
+    const usage = `Usage: ${command}${Object.keys(options).length > 0 ? ' [-- OPTIONS]' : ''}`;
+    if (process.argv.includes('--help')) return await write(`${usage}\n\n${help}`);
+    const commandLine = readCommandLine(options, allowPositionals);
+    const words = commandLine.positionals.join(' ');
+    // Process managers, such as pm2-runtime, leave words of their own there.
+    if (words && kind === 'service') say(`Ignored, not an option: ${words}`, 'warning');
+    await main(commandLine, terminal);
   } catch (error) {
-    const isUsage = error instanceof UsageError;
-    process.exitCode = isUsage ? 2 : 1;
+    process.exitCode = error instanceof UsageError ? 2 : 1;
     say(error instanceof Failure ? error.message : `Unexpected error: ${traceLine(error)}`, 'error');
-    if (isUsage) say(`Usage: ${command} -- --help`, 'error');
+    if (error instanceof UsageError) say(`Usage: ${command} -- --help`, 'error');
+  } finally {
+    // A pipe that nobody reads may never take the last lines.
+    setTimeout(() => process.exit(), 500).unref();
   }
-  // A pipe that nobody reads may never take the last lines.
-  setTimeout(() => process.exit(), 500).unref();
 }
 
 function openTerminal(kind: Kind, signal: AbortSignal) {
@@ -104,30 +108,22 @@ function endOnSignals(end: AbortController, say: Say): void {
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', stop);
 }
 
-function readCommandLine<const O extends Options>(options: O): CommandLine<O> {
+function readCommandLine<O extends Options>(options: O, allowPositionals: boolean) {
   // npm keeps options that are not behind a lone `--`, which PowerShell removes (npm/cli#3136): `--no-check` as `check`.
-  const kept = [...Object.keys(options), 'port', 'host', 'log-format'].filter(
-    (name) => `npm_config_${name.replace(/^no-/, '').replaceAll('-', '_')}` in process.env,
-  );
+  const names = [...Object.keys(options), 'port', 'host', 'log-format'];
+  const kept = names.filter((name) => `npm_config_${name.replace(/^no-/, '').replaceAll('-', '_')}` in process.env);
+  const cure = `use \`node "${process.argv[1]}"\` with the same options`;
   if (kept.length > 0)
-    throw new UsageError(
-      `npm kept --${kept.join(' and --')} for itself (or an .npmrc sets it): use \`node "${process.argv[1]}"\` with the same options.`,
-    );
-  const args = process.argv.slice(2);
+    throw new UsageError(`npm kept --${kept.join(' and --')} for itself (or an .npmrc sets it): ${cure}.`);
   // pnpm passes a lone `--` on.
-  if (args[0] === '--') args.shift();
+  const args = process.argv.slice(process.argv[2] === '--' ? 3 : 2);
   // parseArgs() would take a value such as `-1d` for an option. The programs say better what is wrong with it.
   for (const [i, arg] of args.entries())
     if (options[arg.slice(2)]?.type === 'string' && i + 1 < args.length) args.splice(i, 2, `${arg}=${args[i + 1]}`);
   try {
-    return parseArgs({ args, options, allowPositionals: true });
+    return parseArgs({ args, options, allowPositionals });
   } catch (error) {
     // After its first sentence, parseArgs() gives advice that does not fit here.
     throw new UsageError(errorOf(error).message.split(/[.?]\s/)[0]);
   }
-}
-
-/** Throws a UsageError if there is an argument that is not an option. */
-export function failOnArguments([first]: string[]): void {
-  if (first !== undefined) throw new UsageError(`Unexpected argument ${JSON.stringify(first)}`);
 }

@@ -23,7 +23,7 @@ export class NoAnswer extends Error {
       return `${this.message}; behind a proxy that signs certificates, set NODE_EXTRA_CA_CERTS to its CA certificate`;
     const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => process.env[each]);
     if (!name || process.env['NODE_USE_ENV_PROXY'] === '1') return this.message;
-    return `${this.message}; ${name} is set, but Node.js only uses it from version 24 on, with NODE_USE_ENV_PROXY=1`;
+    return `${this.message}; ${name} is set, but Node.js only uses it with NODE_USE_ENV_PROXY=1, from 22.21 and 24 on`;
   }
 }
 

@@ -5,17 +5,14 @@ import { eventText } from './log/event-text.js';
 import { startReceiver } from './receiver/listen.js';
 import { readEnvironment, receiverSettings, whereToSet } from './settings.js';
 
-const help = `Usage: npm start
-
-Answers RingCentral on POST /webhook and logs its notifications: events to stdout, everything else to stderr.
+const help = `Answers RingCentral on POST /webhook and logs its notifications: events to stdout, everything else to stderr.
 It has no options. Settings come from .env or the environment: PORT, HOST, LOG_FORMAT (pretty, summary or json),
 RINGCENTRAL_CLIENT_SECRET, WEBHOOK_VERIFICATION_TOKEN. .env.example explains them.`;
 
-const program = { command: 'npm start', help, options: { help: { type: 'boolean' } }, kind: 'service' } as const;
+const program = { command: 'npm start', help, options: {}, kind: 'service' } as const;
 
-void runProgram(program, async ({ positionals }, { say, write, signal }) => {
+void runProgram(program, async (_, { say, write, signal }) => {
   const { logFormat, verificationToken, hasAddress, ...where } = receiverSettings(readEnvironment());
-  if (positionals.length > 0) say(`Ignored, \`npm start\` has no options: ${positionals.join(' ')}`, 'warning');
   const { log } = eventLog((event) => write(eventText(event, logFormat)));
   const { port, url, stop } = await startReceiver({ ...where, log, verificationToken, say });
   say(`Listening on ${url}/webhook`);

@@ -42,11 +42,12 @@ export function logFormat(env: Environment): LogFormat {
  * WEBHOOK_VERIFICATION_TOKEN, or else derived from the client secret; undefined if neither is set. Throws a Failure.
  */
 export function verificationToken(env: Environment): string | undefined {
-  const token = env['WEBHOOK_VERIFICATION_TOKEN'];
-  if (token && !/^[\x21-\x7e]{1,255}$/.test(token))
+  const token = env['WEBHOOK_VERIFICATION_TOKEN'] ?? '';
+  if (!/^[\x21-\x7e]{0,255}$/.test(token))
     throw new Failure('WEBHOOK_VERIFICATION_TOKEN does not fit into a header: use at most 32 letters and digits.');
-  const secret = token ? '' : consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
-  if (!secret) return token || undefined;
+  if (token) return token;
+  const secret = consoleText(env, 'RINGCENTRAL_CLIENT_SECRET');
+  if (!secret) return undefined;
   // RingCentral refuses 64 characters and takes 32; its documents name no limit.
   return createHmac('sha256', secret).update('webhook verification token').digest('hex').slice(0, 32);
 }
@@ -67,14 +68,13 @@ const SOURCES: Record<string, [help: string, otherName: RegExp]> = {
 /** The settings of everything that logs in. Throws a Failure that names what is missing, and where to get it. */
 export function ringCentralSettings(env: Environment) {
   const { RINGCENTRAL_USERNAME: username = '', RINGCENTRAL_PASSWORD: password = '' } = env;
-  const extension = env['RINGCENTRAL_EXTENSION'];
   const jwt = consoleText(env, 'RINGCENTRAL_JWT', /^([^.]+\.[^.]+\.[^.]+)?$/);
   failIfNotSet(env, username && !jwt ? 'RINGCENTRAL_PASSWORD' : 'RINGCENTRAL_JWT');
   return {
     clientId: consoleText(env, 'RINGCENTRAL_CLIENT_ID'),
     clientSecret: consoleText(env, 'RINGCENTRAL_CLIENT_SECRET'),
     // RingCentral ended the password login on 2024-03-31: some accounts still have it.
-    login: jwt ? { jwt } : { username, password, ...(extension && { extension }) },
+    login: jwt ? { jwt } : { username, password, extension: env['RINGCENTRAL_EXTENSION'] ?? '' },
     server: server(env),
     verificationToken: verificationToken(env) ?? '',
     hasOwnToken: Boolean(env['WEBHOOK_VERIFICATION_TOKEN']),
@@ -105,13 +105,9 @@ function consoleText(env: Environment, name: string, whole = /^/): string {
 /** How to find the receiver's public address; `given` is the one on the command line, if any. Throws a Failure. */
 export function addressSettings(env: Environment, given?: string) {
   const own = env['WEBHOOK_ADDRESS'] || undefined;
-  const address =
-    given === undefined ? own && deliveryAddress(own, 'WEBHOOK_ADDRESS') : deliveryAddress(given, '--address');
-  if (!address && port(env) === 0)
-    throw new Failure('With PORT=0 the port changes at each start: give --address, or set WEBHOOK_ADDRESS.');
   return {
     port: port(env),
-    address,
+    address: given === undefined ? own && deliveryAddress(own, 'WEBHOOK_ADDRESS') : deliveryAddress(given, '--address'),
     // A second ngrok takes the next port (its documentation, "Agent API"), cloudflared the first free one (its source).
     ngrokApiUrls: apiUrls(env, 'NGROK_API_URL', [4040, 4041]),
     cloudflaredApiUrls: apiUrls(env, 'CLOUDFLARED_API_URL', [20241, 20242, 20243, 20244, 20245]),
@@ -125,10 +121,9 @@ function apiUrls(env: Environment, name: string, ports: number[]): string[] {
   return env[name] ? [httpUrl(name, env[name], String(usual[0])).origin] : usual;
 }
 
-function server(env: Environment): string {
-  const production = 'https://platform.ringcentral.com';
-  return httpUrl('RINGCENTRAL_SERVER', env['RINGCENTRAL_SERVER'] || production, production).origin;
-}
+const PRODUCTION = 'https://platform.ringcentral.com';
+const server = (env: Environment) =>
+  httpUrl('RINGCENTRAL_SERVER', env['RINGCENTRAL_SERVER'] || PRODUCTION, PRODUCTION).origin;
 
 const LOCAL_NAME = /^(localhost|.+\.(localhost|local|internal))$/;
 const LOCAL_IP = /^((0|10|127|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\.[\d.]+|\[(::1?|f[cd]..:.*|fe80:.*)\])$/;

@@ -17,11 +17,8 @@ export function shownText(value: unknown, length = Infinity): string | undefined
   return shown && shown.length > length ? `${shown.slice(0, length - 1)}…` : shown;
 }
 
-/** "1 voicemail", "2 voicemails", "2 mailboxes". */
-export function plural(count: number, noun: string): string {
-  const ending = noun.endsWith('x') ? 'es' : 's';
-  return `${count} ${noun}${count === 1 ? '' : ending}`;
-}
+/** "1 voicemail", "2 voicemails". */
+export const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** Local day and time of day. Without Intl: some builds of Node.js lack the locales for this form. */
 export function localTime(when = new Date()) {
@@ -32,7 +29,7 @@ export function localTime(when = new Date()) {
 }
 
 /** The local time of day, with the day before it if that is not today. */
-export function shownTime(when: Date): string {
+export function shownTime(when = new Date()): string {
   const { day, time } = localTime(when);
   return day === localTime().day ? time : `${day} ${time}`;
 }

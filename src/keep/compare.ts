@@ -44,8 +44,8 @@ export async function compare(mailboxes: Mailbox[], parts: Parts) {
     try {
       // Recordings that could not be saved are tried again for a day.
       const since = Math.min(ledger.since(id), recordings ? session.now() - DAY_MS : Infinity);
-      const { items: messages, time } = await listVoicemails(session, id, since);
-      lists.push({ id, time, messages });
+      const messages = await listVoicemails(session, id, since);
+      lists.push({ id, time: session.now(), messages });
       problems.set(`the mailbox of ${label}`, undefined);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Failure } from '../errors.js';
 import { DAY_MS, HOUR_MS } from '../pace.js';
 import { shakeHands } from '../registration/handshake-check.js';
-import { register, removeEarlier, type Left } from '../registration/register.js';
+import { register, removeEarlier } from '../registration/register.js';
 import { findAddress, isSameAddress, isTunnelName } from '../registration/tunnels.js';
 import { mailboxesOf, withLabels, type Mailbox, type Watched } from '../ringcentral/extensions.js';
 import type { Subscription } from '../ringcentral/subscriptions.js';
@@ -28,8 +28,8 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
   let last: { address: string; asked: string; granted: string[]; refused: string[]; at: number } | undefined;
 
   /** Remembers that only this address is subscribed, or throws a Failure that says which others could not be deleted. */
-  const remember = (address: string, left: Left) => {
-    if (left.size > 0) throw new Failure([...left.values()].join('\n'));
+  const remember = (address: string, left: string[]) => {
+    if (left.length > 0) throw new Failure(left.join('\n'));
     ledger.subscribed(address);
   };
 

@@ -2,7 +2,7 @@ import { Failure } from '../errors.js';
 import { fieldsOf, textOrNumberOf } from '../unknown.js';
 
 /** How long writing an event may take, in milliseconds: RingCentral waits 3000. A late line still counts as logged. */
-const WRITE_TIMEOUT_MS = 1500;
+const TIMEOUT_MS = 1500;
 /** How many keys are remembered: as many as 100 full mailboxes hold (200 voicemails each; guide, message exports). */
 export const REMEMBERED = 20_000;
 
@@ -11,7 +11,6 @@ export interface WebhookEvent {
   json: string;
   event: string;
   uuid?: string | undefined;
-  timestamp?: unknown;
   body: unknown;
   /** The text of a voicemail, if it came with the event. */
   text?: string | undefined;
@@ -21,9 +20,8 @@ export interface WebhookEvent {
 export type LogEvent = (event: WebhookEvent) => Promise<'logged' | 'repeated'>;
 
 /** The message id of a voicemail; undefined for other events, and for a voicemail without one. */
-export function voicemailId({ event, body }: WebhookEvent): string | undefined {
-  return event.endsWith('/voicemail') ? textOrNumberOf(fieldsOf(body)['id']) : undefined;
-}
+export const voicemailId = ({ event, body }: WebhookEvent) =>
+  event.endsWith('/voicemail') ? textOrNumberOf(fieldsOf(body)['id']) : undefined;
 
 type WriteEvent = (event: WebhookEvent) => Promise<void>;
 
@@ -50,8 +48,7 @@ export function eventLog(write: WriteEvent, keyOf = ({ uuid }: WebhookEvent) => 
 
 function inTime(line: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Failure(`stdout did not take it within ${WRITE_TIMEOUT_MS} ms`));
-    const timeout = setTimeout(late, WRITE_TIMEOUT_MS);
+    const timeout = setTimeout(() => reject(new Failure(`stdout did not take it within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
     line.then(resolve, reject).finally(() => clearTimeout(timeout));
   });
 }

@@ -1,11 +1,9 @@
 import { styleText } from 'node:util';
 import type { LogFormat } from '../settings.js';
-import { localTime, safeText, shownText, shownTime } from '../show.js';
+import { safeText, shownText, shownTime } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';
 import type { WebhookEvent } from './event-log.js';
 
-/** JSON with more levels is not indented: 100 KB nested 4,000 deep would become 280 MB. RingCentral's has five. */
-const MAX_LEVELS = 10;
 /** The longest name, number or place, in characters. */
 const MAX_LENGTH = 100;
 
@@ -24,16 +22,16 @@ type Later = { transcript: string } | { recording: string };
 export function laterText(event: WebhookEvent, more: Later, format: LogFormat): string {
   if (format === 'json') return oneLine(JSON.stringify({ event: event.event, ...more, body: event.body }));
   if ('recording' in more) return `    ${safeText(more.recording)}`;
-  const { name, phoneNumber } = fieldsOf(fieldsOf(event.body)['from']);
-  const who = shownText(name, MAX_LENGTH) ?? shownText(phoneNumber, MAX_LENGTH) ?? 'a withheld number';
-  return `${localTime().time}  Transcript of ${shownArrival(event)}, ${who}:\n${wrap(more.transcript)}`;
+  const [caller] = party(fieldsOf(event.body)['from'], 'a withheld number');
+  return `${shownTime()}  Transcript of ${shownArrival(event)}, ${caller}:\n${wrap(more.transcript)}`;
 }
 
 const oneLine = (json: string) => safeText(json.replace(/[\t\n\r]+/g, ' '));
 
 function indented(json: string): string {
   const payload: unknown = JSON.parse(json);
-  if (isDeeper(payload, MAX_LEVELS)) return oneLine(json);
+  // 100 KB nested 4,000 deep would become 280 MB. RingCentral's JSON has five levels.
+  if (isDeeper(payload, 10)) return oneLine(json);
   return JSON.stringify(payload, null, 2).split('\n').map(safeText).join('\n');
 }
 
@@ -48,54 +46,46 @@ function wrap(text: string): string {
 
 /** An event in one line: local time, who called whom, how long, and its status. What is not as documented is left out. */
 export function summary(event: WebhookEvent): string {
-  const { type, from, to, attachments, readStatus, priority, vmTranscriptionStatus } = fieldsOf(event.body);
+  const { from, to, attachments, readStatus, priority, vmTranscriptionStatus } = fieldsOf(event.body);
   const time = shownArrival(event);
-  if (event.event.includes('/subscription/~?'))
-    return `${time}  Subscription reminder: it ends soon. Run \`npm run register\`.`;
-  const isVoicemail = event.event.endsWith('/voicemail') || /^voicemail$/i.test(textOf(type) ?? '');
-  if (!isVoicemail) return `${time}  ${safeText(event.event)}`;
-  const caller = party(from, typeof from === 'object' && from ? 'a withheld number' : 'an unknown caller');
-  const recipients = itemsOf(to).map((each) => party(each, ''));
-  const urgency = shownText(priority)?.toLowerCase() ?? 'normal';
+  if (event.event.includes('/subscription/~?')) return `${time}  Subscription ends soon: run \`npm run register\`.`;
+  if (!event.event.endsWith('/voicemail')) return `${time}  ${safeText(event.event)}`;
+  const caller = party(from, typeof from === 'object' && from ? 'a withheld number' : 'an unknown caller').join(', ');
+  const recipients = itemsOf(to).map((each) => party(each).join(', '));
+  const urgency = words(priority) ?? 'normal';
+  const transcription = words(vmTranscriptionStatus) ?? 'unknown';
   const facts = [
     [`Voicemail from ${caller}`, recipients.join('; ')].filter(Boolean).join('  →  '),
     duration(attachments),
-    shownText(readStatus)?.toLowerCase(),
+    words(readStatus),
     urgency === 'normal' ? '' : `${urgency} priority`,
-    transcription(shownText(vmTranscriptionStatus)),
+    ['not available', 'unknown'].includes(transcription) ? '' : `transcription ${transcription}`,
   ];
   return [time, ...facts].filter(Boolean).join('  ');
 }
 
-function shownArrival({ body, timestamp }: WebhookEvent): string {
-  const given = Date.parse(textOf(fieldsOf(body)['creationTime']) ?? textOf(timestamp) ?? '');
-  return shownTime(Number.isNaN(given) ? new Date() : new Date(given));
+function shownArrival({ body }: WebhookEvent): string {
+  const given = Date.parse(textOf(fieldsOf(body)['creationTime']) ?? '');
+  return shownTime(Number.isNaN(given) ? undefined : new Date(given));
 }
 
-function party(who: unknown, withoutNumber: string): string {
+/** Name, number and place of a caller or a recipient, as far as they are known. */
+function party(who: unknown, withoutNumber = ''): string[] {
   const shown = (field: string) => shownText(fieldsOf(who)[field], MAX_LENGTH);
   const extension = shown('extensionNumber');
   const number = shown('phoneNumber') ?? (extension ? `ext. ${extension}` : withoutNumber);
-  return [shown('name'), number, shown('location')].filter(Boolean).join(', ');
+  return [shown('name') ?? '', number, shown('location') ?? ''].filter(Boolean);
 }
+
+const WORD_ENDS = /(?<=[a-z])(?=[A-Z])/g;
+/** "in progress" for InProgress. */
+const words = (value: unknown) => shownText(value, MAX_LENGTH)?.replace(WORD_ENDS, ' ').toLowerCase();
 
 /** How long the recording is: "0:17", "1:35", "1:02:03". */
 function duration(attachments: unknown): string | undefined {
   const all = itemsOf(attachments).map(fieldsOf);
   const seconds = all.find(({ type }) => type === 'AudioRecording')?.['vmDuration'];
   if (typeof seconds !== 'number' || !(seconds >= 0 && seconds < 86_400)) return undefined;
-  return new Date(1000 * seconds)
-    .toISOString()
-    .slice(11, 19)
-    .replace(/^(00:)?0?/, '');
-}
-
-/** "transcription in progress" for InProgress; undefined if there will be none. */
-function transcription(status = 'Unknown'): string | undefined {
-  // RingCentral's own client shows CompletedPartially as in progress.
-  const shown = status
-    .replace('CompletedPartially', 'InProgress')
-    .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
-    .toLowerCase();
-  return shown === 'not available' || shown === 'unknown' ? undefined : `transcription ${shown}`;
+  const time = new Date(1000 * seconds).toISOString().slice(11, 19);
+  return time.replace(/^(00:)?0?/, '');
 }

@@ -1,8 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { Failure } from '../errors.js';
 
-/** How much may wait for a slow reader, in characters: more lines are refused, so memory stays bounded. */
-const MAX_WAITING = 4 * 1024 * 1024;
 const LINE_FEED = 10;
 
 /** Writes a line. Resolves once the operating system has all of it, rejects if it never will. */
@@ -28,15 +26,16 @@ export function outputWriters(): { writeOut: WriteLine; writeErr: WriteLine } {
 }
 
 /** What a stream writes to; undefined if its write() was replaced: pm2's cluster mode writes to its own log files. */
-function targetOf(stream: Stream) {
-  return Object.hasOwn(stream, 'write') ? undefined : fstatSync(stream.fd, { bigint: true });
-}
+const targetOf = (stream: Stream) =>
+  Object.hasOwn(stream, 'write') ? undefined : fstatSync(stream.fd, { bigint: true });
 
 /** To a terminal, which blocks, or a pipe, which does not (https://nodejs.org/api/process.html#a-note-on-process-io). */
 function streamWriter(stream: Stream): WriteLine {
   return (line) =>
     new Promise((resolve, reject) => {
-      if (stream.writableLength > MAX_WAITING) throw new Failure('too many lines wait for a reader that has stopped');
+      // In characters: memory stays bounded, however slow the reader is.
+      if (stream.writableLength > 4 * 1024 * 1024)
+        throw new Failure('too many lines wait for a reader that has stopped');
       if (!stream.writableCorked) {
         stream.cork();
         setImmediate(() => stream.uncork());

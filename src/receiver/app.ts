@@ -29,6 +29,9 @@ export function createApp(options: WebhookOptions): RequestListener {
   app.use((_req, _res, next) => next(refusal(404, 'Nothing is served at this path, only at POST /webhook')));
   app.use(refuse(options.say));
   return (req, res) => {
+    // An answer has no socket while it waits for the one before it: Node.js would work through thousands of such requests
+    // before it serves any other connection. RingCentral and proxies send one at a time.
+    if (!res.socket) return void req.socket.destroy();
     const { url = '' } = req;
     // Express answers in HTML if it cannot parse a target such as `http://[host/webhook`. The access log has it as it came.
     if (!url.startsWith('/')) Object.assign(req, { originalUrl: url, url: url.replace(/^(\w+:\/\/[^/]*)?\/?/, '/') });
@@ -74,7 +77,6 @@ function refuse(say: Say): ErrorRequestHandler {
     const shown = status === 500 ? 'Unexpected error: the log of the receiver has the details' : message;
     // Only errors of body-parser have a type. An answer must stay under 1024 bytes, headers included.
     res.locals['reason'] = shownText(type === undefined ? shown : `${shown}: ${BODY_RULES}`, 200);
-    res.removeHeader('Validation-Token');
     if (status === 405) res.setHeader('Allow', 'POST');
     res.status(status).json({ error: res.locals['reason'] });
   };

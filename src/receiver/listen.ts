@@ -5,28 +5,21 @@ import { errorOf, Failure } from '../errors.js';
 import { createApp } from './app.js';
 import type { WebhookOptions } from './webhook.js';
 
-/** How long a request may take to arrive, in milliseconds, and how often that is checked. */
+/** How long a request may take to arrive, and how often that is checked, in milliseconds. */
 const LIMITS = { requestTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000 };
-/** How long a connection is kept between requests, in milliseconds: longer than load balancers keep theirs (60 s). */
-const KEEP_ALIVE_MS = 65_000;
 
 /** Port 0 picks a free one; `host` is an address of this machine, undefined for all. */
 export type ReceiverOptions = WebhookOptions & { port: number; host: string | undefined };
 
-/**
- * Starts a receiver. Resolves to its port and its URL on this machine, without a path. stop() takes no new connections, and
- * resolves once the requests under way are answered, after 4 seconds at the latest. Throws a Failure if it cannot listen.
- */
+/** Resolves to its port, its URL without a path, and stop(), which lets requests end for 4 seconds. Throws a Failure. */
 export async function startReceiver({ port: wanted, host, ...options }: ReceiverOptions) {
-  const app = createApp(options);
-  const server = createServer({ ...LIMITS, keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
-    // An answer has no socket while it waits for the one before it: Node.js would work through thousands of such requests
-    // before it serves any other connection. RingCentral and proxies send one at a time.
-    if (res.socket) app(req, res);
-    else req.socket.destroy();
-  });
+  // Load balancers keep a connection for 60 s between requests: this has to be longer.
+  const server = createServer({ ...LIMITS, keepAliveTimeout: 65_000 }, createApp(options));
   await once(server.listen(wanted, host), 'listening').catch((error: unknown) => {
-    throw new Failure(whyNotListening(error, wanted, host));
+    const { code, message } = errorOf(error);
+    const cure = 'stop what uses it (keep receives by itself: stop `npm start`), or set another PORT';
+    if (code === 'EADDRINUSE') throw new Failure(`PORT ${wanted} is in use: ${cure}.`);
+    throw new Failure(`Cannot listen (${message}): HOST takes an address of this machine, PORT under 1024 needs root.`);
   });
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : wanted;
@@ -39,12 +32,4 @@ export async function startReceiver({ port: wanted, host, ...options }: Receiver
     await new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
   };
   return { port, url: `http://${name}:${port}`, stop };
-}
-
-function whyNotListening(error: unknown, port: number, host = '(all)'): string {
-  if (errorOf(error).code !== 'EADDRINUSE')
-    return `Cannot listen on HOST ${host}, PORT ${port}: ${errorOf(error).message}.
-HOST takes an address of this machine (all if left out); a PORT below 1024 needs root.`;
-  return `PORT ${port} is in use: stop the program that uses it, perhaps an earlier receiver, or set PORT to another one.
-\`npm run keep\` receives by itself: stop \`npm start\`.`;
 }

@@ -1,18 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
+import type { RequestHandler } from 'express';
 import { isJson } from '../contract.js';
-import { Failure } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { LogEvent, WebhookEvent } from '../log/event-log.js';
 import { MINUTE_MS } from '../pace.js';
 import type { Say } from '../program.js';
 import { plural } from '../show.js';
 import { fieldsOf, textOf } from '../unknown.js';
-
-/** The longest Validation-Token, in characters: with the other headers the answer stays far under 1024 bytes. */
-const MAX_TOKEN = 500;
-/** A uuid has 36 characters. Much longer ones are ignored: they only cost memory. */
-const MAX_UUID_LENGTH = 200;
-const NEITHER = 'Neither a handshake (Validation-Token header) nor a notification (JSON object with a string "event")';
 
 /** Why a request is not served, as an error: the status of the answer and the sentence in it. */
 export const refusal = (status: number, message: string) => Object.assign(new Error(message), { status });
@@ -37,42 +31,40 @@ export function webhook({ log, verificationToken, say, ownChecks }: WebhookOptio
     const content = Buffer.isBuffer(req.body) && req.body.length > 0 ? req.body : undefined;
     // The guide of 2023-12 sends a Validation-Token with every notification, which then is the expected one.
     const isProven = !expected || matches(given, expected) || matches(token, expected);
-    if (given !== undefined && !isProven) refuseOrigin(content ? 'notification' : 'handshake');
+    const isWrong = given !== undefined && !isProven;
+    // RingCentral's handshake has no Verification-Token.
+    if (isWrong && !content) throw refusal(401, 'Wrong token: expected, `npm run register` tries one');
+    if (isWrong) refuseNotification();
     const notification = content && readNotification(content, req.get('content-type'));
-    if (notification && !isProven) refuseOrigin('notification');
-    if (token !== undefined) echoToken(token, res);
-    else if (!notification) throw refusal(400, NEITHER);
+    if (notification && !isProven) refuseNotification();
+    if (!notification && token === undefined)
+      throw refusal(400, 'Neither a handshake (Validation-Token) nor a notification (JSON with a string "event")');
+    // With the other headers, the answer then stays far under 1024 bytes.
+    if (token && token.length > 500) throw refusal(400, 'Validation-Token is longer than 500 characters');
     if (notification) await logNotification(notification);
+    if (token !== undefined) res.setHeader('Validation-Token', token);
+    res.locals['isOwnCheck'] = token !== undefined && ownChecks?.delete(token);
     res.setHeader('Content-Type', 'application/json').end();
   };
 
-  function refuseOrigin(what: 'handshake' | 'notification'): never {
-    // RingCentral's handshake has no Verification-Token.
-    if (what === 'handshake') throw refusal(401, 'Wrong token: expected, `npm run register` tries one');
+  function refuseNotification(): never {
     refused++;
     if (performance.now() >= nextAdvice) {
-      const what = plural(refused, 'notification');
+      const count = plural(refused, 'notification');
       const cure = 'restart the receiver (.env may have changed since it started), then run `npm run register`';
-      say(`Refused ${what} without the right Verification-Token. If this was RingCentral, ${cure}.`, 'warning');
+      say(`Refused ${count} without the right Verification-Token. If this was RingCentral, ${cure}.`, 'warning');
       refused = 0;
       nextAdvice = performance.now() + MINUTE_MS;
     }
     throw refusal(401, 'Verification-Token is missing or not the one that the subscription was created with');
   }
 
-  function echoToken(token: string, res: Response): void {
-    if (token.length > MAX_TOKEN) throw refusal(400, `Validation-Token is longer than ${MAX_TOKEN} characters`);
-    res.locals['isOwnCheck'] = ownChecks?.delete(token);
-    res.setHeader('Validation-Token', token);
-  }
-
   async function logNotification(notification: WebhookEvent): Promise<void> {
     try {
       if ((await log(notification)) === 'logged') return;
-      say(`Event ${notification.uuid} came again: logged once`, 'faint');
+      say(`Event ${notification.uuid ?? notification.event} came again: logged once`, 'faint');
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      say(`An event could not be logged: ${error.message}. keep logs it later, or \`npm run catch-up\`.`, 'error');
+      say(`An event could not be logged: ${messageOf(error)}. keep logs it later, or \`npm run catch-up\`.`, 'error');
       throw refusal(503, 'The event could not be written to the log: send it again');
     }
   }
@@ -98,10 +90,11 @@ export function readNotification(content: Buffer, contentType = ''): WebhookEven
   } catch (error) {
     throw refusal(400, `The body is not JSON in UTF-8: ${String(error)}`);
   }
-  const { event, uuid, timestamp, body } = fieldsOf(payload);
+  const { event, uuid, body } = fieldsOf(payload);
   if (typeof event !== 'string') return undefined;
   // The text of a voicemail may come as its subject (API reference, "VoicemailMessageEventBody").
   const text = event.endsWith('/voicemail') ? textOf(fieldsOf(body)['subject']) : undefined;
-  const isUuid = typeof uuid === 'string' && uuid.length <= MAX_UUID_LENGTH;
-  return { json, event, uuid: isUuid ? textOf(uuid) : undefined, timestamp, body, text };
+  // A uuid has 36 characters. Much longer ones only cost memory.
+  const isUuid = typeof uuid === 'string' && uuid.length <= 200;
+  return { json, event, uuid: isUuid ? textOf(uuid) : undefined, body, text };
 }

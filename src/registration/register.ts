@@ -1,15 +1,13 @@
 import { voicemailExtension } from '../contract.js';
 import { Failure, messageOf } from '../errors.js';
 import type { Say } from '../program.js';
-import { hasCode, PERMISSIONS, RingCentralError } from '../ringcentral/errors.js';
+import { hasCode, PERMISSIONS } from '../ringcentral/errors.js';
 import type { Session } from '../ringcentral/session.js';
 import { createSubscription, deleteUnlessGone, isLive, listSubscriptions } from '../ringcentral/subscriptions.js';
-import { refusedFilters, YEAR_MS, type Subscription } from '../ringcentral/subscriptions.js';
+import { refusedFilters, type Subscription, type Target } from '../ringcentral/subscriptions.js';
 import { isSameAddress, isTunnelName } from './tunnels.js';
 
-export interface Wanted {
-  address: string;
-  verificationToken: string;
+export interface Wanted extends Target {
   eventFilters: string[];
   /** If RingCentral refuses some of the event filters: 'all' fails, 'some' subscribes to the others. */
   need: 'all' | 'some';
@@ -17,48 +15,42 @@ export interface Wanted {
   isFormer?: (subscription: Subscription) => boolean;
 }
 
-/** Earlier subscriptions that could not be deleted, each with the reason. */
-export type Left = Map<Subscription, string>;
-
 /**
- * Subscribes a checked address, in place of its earlier subscriptions: they are deleted once the new one is live. Resolves
- * to it, the event filters that RingCentral granted, a message for each refused one, and what became of earlier ones.
- * Throws a Failure only if nothing was changed, or if one was deleted to make room and the new one was refused then.
+ * Subscribes a checked address, and deletes its earlier subscriptions once the new one is live. `refused` and `left` are
+ * messages. Throws a Failure only if nothing was changed, or if one was deleted to make room, and the new one was refused.
  */
 export async function register(session: Session, wanted: Wanted, say: Say) {
   const isOurs = (each: Subscription) => isSameAddress(each.address, wanted.address) || wanted.isFormer?.(each);
-  const before = (await listSubscriptions(session)).subscriptions;
+  const { subscriptions: before } = await listSubscriptions(session);
   const earlier = before.filter(isOurs);
   const created = await createLive(session, wanted).catch(async (error: unknown) => {
     const leaving = earlier.find((each) => !isLive(each, session.now())) ?? earlier[0];
     if (!leaving || !hasCode(error, 'SUB-505')) throw error;
     say('RingCentral has no room for another subscription: deleting an earlier one of this address first.');
     await deleteUnlessGone(session, leaving.id);
-    const next = 'The earlier subscription is deleted, so none may be left: solve this, and run this again.';
-    return createLive(session, wanted).catch((cause: unknown) => {
-      throw new Failure(`${messageOf(cause)}\n${next}`, { cause });
+    return createLive(session, wanted).catch((refusal: unknown) => {
+      const next = 'The earlier subscription is deleted, so none may be left: solve this, and run this again.';
+      if (refusal instanceof Failure) refusal.message += `\n${next}`;
+      throw refusal;
     });
   });
-  const left = await listSubscriptions(session).then(
-    ({ subscriptions }) => removeEarlier(session, subscriptions.filter(isOurs), created.subscription),
-    (error: unknown): Left => new Map(earlier.map((each) => [each, messageOf(error)])),
-  );
-  // Also if RingCentral does not say: NaN.
-  if (!(Date.parse(created.subscription.expirationTime) - session.now() > 2 * YEAR_MS))
-    say('RingCentral granted less than two years: run `npm run register` again before it expires.', 'warning');
+  // Another run may have created one meanwhile.
+  const { subscriptions } = await listSubscriptions(session).catch(() => ({ subscriptions: before }));
+  const left = await removeEarlier(session, subscriptions.filter(isOurs), created.subscription);
   const strays = before.filter((each) => !isOurs(each) && isTunnelName(each.address)).length;
   const how = '`npm run register -- --list` shows them, `-- --delete ID...` deletes those that are long gone.';
   if (strays > 0) say(`Subscriptions of other tunnels: ${strays}. ${how}`, 'warning');
-  return { ...created, replaced: earlier.length - left.size, left };
+  return { ...created, replaced: earlier.length - left.length, left };
 }
 
-/** Deletes ours that are older than `current`. Of equally old ones the last by id stays: two runs at once leave one. */
-export async function removeEarlier(session: Session, ours: Subscription[], current: Subscription): Promise<Left> {
+/** Deletes ours that are older than `current`. Resolves to a message for each that could not be deleted. */
+export async function removeEarlier(session: Session, ours: Subscription[], current: Subscription): Promise<string[]> {
+  // Of equally old ones the last by id stays, so that two runs at once leave one.
   const order = ({ creationTime, id }: Subscription) => `${creationTime} ${id}`;
   const own = ours.find(({ id }) => id === current.id) ?? current;
-  const left: Left = new Map();
+  const left: string[] = [];
   for (const each of ours.filter((one) => order(one) < order(own)))
-    await deleteUnlessGone(session, each.id).catch((error: unknown) => left.set(each, messageOf(error)));
+    await deleteUnlessGone(session, each.id).catch((error: unknown) => left.push(messageOf(error)));
   return left;
 }
 
@@ -72,8 +64,7 @@ async function createLive(session: Session, wanted: Wanted) {
   const messages = [...refused].map(([filter, reason]) => `RingCentral will send nothing for ${filter}: ${reason}`);
   const isEnough = refused.size === 0 || (need === 'some' && granted.length > 0);
   if (isEnough && isLive(subscription, session.now())) return { subscription, granted, refused: messages };
-  const status = subscription.status || 'without a status';
-  const why = isEnough ? [`The new subscription is not live (${status}).`] : [...messages, PERMISSIONS];
+  const why = isEnough ? [`The new subscription is not live (${subscription.status}).`] : [...messages, PERMISSIONS];
   await deleteUnlessGone(session, subscription.id).catch((error: unknown) => why.push(messageOf(error)));
   throw new Failure(`${why.join('\n')} Run this again.`);
 }
@@ -82,12 +73,11 @@ async function createLive(session: Session, wanted: Wanted) {
 async function createWithout(named: Map<string, string>, session: Session, wanted: Wanted): Promise<Subscription> {
   const eventFilters = wanted.eventFilters.filter((filter) => !named.has(filter));
   return createSubscription(session, eventFilters, wanted).catch((error: unknown) => {
-    if (wanted.need === 'all' || !(error instanceof RingCentralError)) throw error;
-    const { message } = error;
+    const message = messageOf(error);
     const words = message.split(/\W+/);
     const isNamed = (each: string) => message.includes(each) || words.includes(voicemailExtension(each) ?? each);
     const more = eventFilters.filter(isNamed);
-    if (more.length === 0 || more.length === eventFilters.length) throw error;
+    if (wanted.need === 'all' || more.length === 0 || more.length === eventFilters.length) throw error;
     for (const filter of more) named.set(filter, message);
     return createWithout(named, session, wanted);
   });

@@ -1,16 +1,13 @@
 // The SDK's index loads node-fetch, and so punycode: some releases of Node.js warn of it.
 import { SDK } from '@ringcentral/sdk/lib/SDK.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HOUR_MS } from '../pace.js';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../pace.js';
 import type { Say } from '../program.js';
 import { NoAnswer, request, type Limits } from '../request.js';
 import type { RingCentralSettings } from '../settings.js';
 import { safeText, withoutPassword } from '../show.js';
 import { fieldsOf, parseJson, textOf } from '../unknown.js';
-import { badAnswer, isLoginRefused, readRefusal, RingCentralError } from './errors.js';
-
-/** The longest Retry-After that is waited out. */
-const MAX_WAIT_SECONDS = 60;
+import { badAnswer, readRefusal, RingCentralError } from './errors.js';
 
 type SessionOptions = { say: Say; signal?: AbortSignal | undefined; timeoutMs?: number };
 
@@ -18,18 +15,13 @@ type SessionOptions = { say: Say; signal?: AbortSignal | undefined; timeoutMs?: 
 type Call = { method: 'GET' | 'POST' | 'DELETE'; url: string; query?: object; body?: object };
 
 export type Session = ReturnType<typeof createSession>;
-type Work = (session: Session) => Promise<void>;
 
 /** Sends requests to RingCentral: logs in, and again if the login has ended. They throw Failures that say what to do. */
 export function createSession(settings: RingCentralSettings, { say, signal, timeoutMs = 15_000 }: SessionOptions) {
   const { server, clientId, clientSecret } = settings;
   const tokens = new Map<string, string>();
-  const localStorage = {
-    getItem: (key: string) => tokens.get(key) ?? null,
-    setItem: (key: string, value: string) => void tokens.set(key, value),
-    removeItem: (key: string) => void tokens.delete(key),
-  };
-  // The SDK reads the global one, of which Node.js 26 warns.
+  const localStorage = { getItem: tokens.get.bind(tokens), setItem: tokens.set.bind(tokens) };
+  // The SDK keeps its token in the global one, of which Node.js 26 warns.
   Object.defineProperty(globalThis, 'localStorage', { value: localStorage, configurable: true });
   const sdk = new SDK({ server, clientId, clientSecret, fetch: (input) => exchange(new Request(input)) });
   // The SDK would refresh an expired token, but RingCentral issues no refresh tokens by default.
@@ -37,7 +29,6 @@ export function createSession(settings: RingCentralSettings, { say, signal, time
 
   /** The last login: under way, done, or refused. */
   let login: Promise<void> | undefined;
-  let refusedUntil = Infinity;
   /** RingCentral's time when performance.now() was 0. This machine's until RingCentral has told its own. */
   let clock = performance.timeOrigin;
 
@@ -57,51 +48,49 @@ export function createSession(settings: RingCentralSettings, { say, signal, time
     throw await readRefusal(sent, answer, settings);
   }
 
-  /** Sends, and once more after a new login, after a short wait that RingCentral asks for, or if a GET got a 5xx. */
-  async function attempt(doing: string, method: string, send: () => Promise<Response>): Promise<Response> {
-    for (let isLast = false; ; isLast = true) {
-      const used = method === 'LOGIN' ? undefined : logIn();
-      await used;
-      try {
-        return await send();
-      } catch (error) {
-        if (!(error instanceof RingCentralError)) throw error;
-        const hasEnded = used && !isLast && error.status === 401;
-        // Another request may have logged in meanwhile.
-        if (hasEnded && login === used) login = undefined;
-        const seconds = method === 'GET' && error.status >= 500 ? 1 : error.retryAfterSeconds;
-        if (!hasEnded && (isLast || seconds === 0 || seconds > MAX_WAIT_SECONDS)) {
-          const what = isLoginRefused(error) ? 'RingCentral rejected the login' : `Could not ${doing}`;
-          error.message = `${what}: ${error.message}`;
-          throw error;
-        }
-        if (error.status === 429) say(`Too many requests: waiting ${seconds} s, as RingCentral asks.`);
-        await sleep(seconds * 1000, undefined, signal && { signal });
+  /** Sends, and once more after a new login, if RingCentral asks to wait up to a minute, or if a GET got a 5xx. */
+  async function attempt(doing: string, method: string, send: () => Promise<Response>, isLast = false) {
+    const used = method === 'LOGIN' ? undefined : logIn();
+    await used;
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof RingCentralError)) throw error;
+      const hasEnded = used && !isLast && error.status === 401;
+      // Another request may have logged in meanwhile.
+      if (hasEnded && login === used) login = undefined;
+      const waitMs = method === 'GET' && error.status >= 500 ? SECOND_MS : error.retryAfterMs;
+      if (!hasEnded && (isLast || waitMs === 0 || waitMs > MINUTE_MS)) {
+        const what = error.kind === 'login refused' ? 'RingCentral rejected the login' : `Could not ${doing}`;
+        error.message = `${what}: ${error.message}`;
+        throw error;
       }
+      if (error.status === 429) say(`Too many requests: waiting ${waitMs / SECOND_MS} s, as RingCentral asks.`);
+      await sleep(waitMs, undefined, signal && { signal });
+      return attempt(doing, method, send, true);
     }
-  }
-
-  /** Logs in, if it has not. A refused login is not sent again for an hour: a few wrong ones lock the user (OAU-147). */
-  function logIn(): Promise<void> {
-    if (performance.now() >= refusedUntil) login = undefined;
-    return (login ??= startLogin());
   }
 
   async function startLogin(): Promise<void> {
-    refusedUntil = Infinity;
     try {
       const answer = await attempt('log in', 'LOGIN', () => sdk.login({ ...settings.login }));
       const { access_token, owner_id } = fieldsOf(await answer.json());
-      // An error of fetch() would print a token that no header can hold.
-      if (!/^[\x21-\x7e]+$/.test(textOf(access_token) ?? '')) throw badAnswer('log in', `${server} gave no token`);
+      // An error of fetch() would print a token that no header can hold; servers refuse one that is too long (431).
+      if (!/^[\x21-\x7e]{1,8000}$/.test(textOf(access_token) ?? ''))
+        throw badAnswer('log in', `${server} gave no token`);
       session.ownerId = /^\d+$/.exec(textOf(owner_id) ?? '')?.[0] ?? '~';
-    } catch (error) {
-      if (isLoginRefused(error)) refusedUntil = performance.now() + HOUR_MS;
-      else login = undefined;
+    } catch (cause) {
       // The SDK parses the answer.
-      throw error instanceof RingCentralError ? error : badAnswer('log in', `${server} answered without JSON`);
+      const error = cause instanceof RingCentralError ? cause : badAnswer('log in', `${server} answered without JSON`);
+      // A few wrong logins lock the user (OAU-147).
+      if (error.kind === 'login refused') setTimeout(() => (login = undefined), HOUR_MS).unref();
+      else login = undefined;
+      throw error;
     }
   }
+
+  /** Logs in, if it has not. A refused login is not sent again for an hour. */
+  const logIn = () => (login ??= startLogin());
 
   const session = {
     /** The id of the user's extension; `~` before the login. */
@@ -118,6 +107,13 @@ export function createSession(settings: RingCentralSettings, { say, signal, time
       // The SDK joins server and path as text, and changes the object that it gets.
       const send = () => sdk.send({ ...call, url: ringCentralUrl(call.url, server) });
       return (await attempt(doing, call.method, send)).text();
+    },
+    /** The records of a list, and the whole answer. */
+    async list(doing: string, url: string, query: object = {}) {
+      const answer = fieldsOf(await session.json(doing, { method: 'GET', url, query }));
+      const { records } = answer;
+      if (!Array.isArray(records)) throw badAnswer(doing, 'RingCentral answered without a list');
+      return { records: records.map(fieldsOf), answer };
     },
     /** Hands over an attachment's content, at most 100 MiB, chunk by chunk. Resolves to its content type. */
     async download(doing: string, url: string, save: (chunk: Uint8Array) => Promise<void>): Promise<string> {
@@ -136,8 +132,7 @@ export function createSession(settings: RingCentralSettings, { say, signal, time
 }
 
 /** Logs in, does the work, and logs out. Throws a Failure. */
-export async function withSession(settings: RingCentralSettings, options: SessionOptions, work: Work): Promise<void> {
-  const session = createSession(settings, options);
+export async function withSession(session: Session, work: (session: Session) => Promise<void>): Promise<void> {
   await session.logIn();
   await work(session).finally(session.logOut);
 }
@@ -147,7 +142,6 @@ export function ringCentralUrl(given: string, server: string): string {
   const url = URL.canParse(given, server) ? new URL(given, server) : undefined;
   const isTheirs = url?.protocol === 'https:' && /\.ringcentral\.(com|biz)$/.test(url.hostname);
   // fetch() refuses a URL with a password.
-  const isSafe = url && !url.username && !url.password;
-  if (isSafe && (isTheirs || url.origin === server)) return url.href;
+  if (url && !url.username && !url.password && (isTheirs || url.origin === server)) return url.href;
   throw new RingCentralError(`${safeText(withoutPassword(given))} is not on RingCentral's servers.`, 'refused');
 }

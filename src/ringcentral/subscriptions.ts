@@ -3,7 +3,6 @@ import { DAY_MS, HOUR_MS } from '../pace.js';
 import { plural, shownText } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';
 import { badAnswer, hasCode, isUnanswered, RingCentralError } from './errors.js';
-import { readList } from './list.js';
 import type { Session } from './session.js';
 
 const PATH = '/restapi/v1.0/subscription';
@@ -18,9 +17,9 @@ function readSubscription(raw: unknown) {
   const { blacklistedAt, reason } = fieldsOf(info['blacklistedData']);
   return {
     id: textOf(id) ?? '',
-    status: shownText(status) ?? '',
+    status: shownText(status) ?? 'without a status',
     blacklistedAt: textOf(blacklistedAt) ?? '',
-    blacklistReason: shownText(reason) ?? 'without a reason',
+    blacklistReason: shownText(reason) ?? '',
     eventFilters: itemsOf(info['eventFilters']).flatMap((filter) => shownText(filter) ?? []),
     disabledFilters: itemsOf(info['disabledFilters']).map((each) => {
       const { filter, reason: code, message } = fieldsOf(each);
@@ -36,38 +35,32 @@ function readSubscription(raw: unknown) {
 
 /** This user's and app's subscriptions, of every transport, and the list as it came. Throws a Failure. */
 export async function listSubscriptions(session: Session) {
-  const { records, answer: raw } = await readList(session, 'list the subscriptions', PATH);
+  const { records, answer: raw } = await session.list('list the subscriptions', PATH);
   return { subscriptions: records.map(readSubscription), raw };
 }
 
-/**
- * Creates a WebHook subscription, which may not be live yet: for 20 years (community.ringcentral.com), or else for 10 (API
- * reference). RingCentral refuses what is too long, or grants less. Throws a Failure; see isUnanswered(): it may exist anyway.
- */
-export async function createSubscription(
-  session: Session,
-  eventFilters: string[],
-  { address, verificationToken }: { address: string; verificationToken: string },
-): Promise<Subscription> {
+/** Where RingCentral sends notifications, and the token that it sends with each. */
+export type Target = { address: string; verificationToken: string };
+
+/** Creates a WebHook subscription, which may not be live yet. Throws a Failure: if isUnanswered(), it may exist anyway. */
+export function createSubscription(session: Session, eventFilters: string[], { address, verificationToken }: Target) {
+  const doing = 'create the subscription';
   const deliveryMode = { transportType: 'WebHook', address, verificationToken } as const;
-  const create = async (years: number) => {
-    const expiresIn = years * 365 * 86_400;
-    const body: CreateWebhookSubscriptionRequest = { eventFilters, expiresIn, deliveryMode };
-    return session.json('create the subscription', { method: 'POST', url: PATH, body });
-  };
-  try {
-    const answer = await create(20).catch((error: unknown) => {
-      if (hasCode(error, 'expiresIn')) return create(10);
+  const create = async (years: number): Promise<Subscription> => {
+    const body: CreateWebhookSubscriptionRequest = { eventFilters, expiresIn: years * 365 * 86_400, deliveryMode };
+    try {
+      const created = readSubscription(await session.json(doing, { method: 'POST', url: PATH, body }));
+      if (created.id) return created;
+      throw badAnswer(doing, 'RingCentral answered without a subscription');
+    } catch (error) {
+      if (years === 20 && hasCode(error, 'expiresIn')) return create(10);
+      const next = 'The subscription may exist anyway. Run `npm run register` again: it leaves only one.';
+      if (isUnanswered(error)) error.message += `\n${next}`;
       throw error;
-    });
-    const created = readSubscription(answer);
-    if (created.id) return created;
-    throw badAnswer('create the subscription', 'RingCentral answered without a subscription');
-  } catch (error) {
-    const next = 'The subscription may exist anyway. Run `npm run register` again: it leaves only one.';
-    if (isUnanswered(error)) error.message += `\n${next}`;
-    throw error;
-  }
+    }
+  };
+  // At most 20 years (community.ringcentral.com), or 10 (API reference). RingCentral may grant less.
+  return create(20);
 }
 
 /** Throws a Failure. */
@@ -88,15 +81,10 @@ export function isLive({ status, expirationTime }: Subscription, now: number): b
   return status === 'Active' && !(Date.parse(expirationTime) < now);
 }
 
-/**
- * Which of the event filters `asked` for a subscription lacks, each with the reason: RingCentral answers 200 all the same,
- * and lists ids instead of `~`. `ownerId` is the user's extension; while it is `~`, any extension counts as the user's.
- */
-export function refusedFilters(
-  { eventFilters, disabledFilters }: Pick<Subscription, 'eventFilters' | 'disabledFilters'>,
-  asked: string[],
-  ownerId: string,
-): Map<string, string> {
+/** Which of the event filters `asked` for will bring nothing, each with the reason: RingCentral answers 200 all the same. */
+export function refusedFilters(subscription: Subscription, asked: string[], ownerId: string): Map<string, string> {
+  const { eventFilters, disabledFilters } = subscription;
+  // RingCentral lists ids instead of `~`. If the user's is not known, any id may be it.
   const withId = (filter: string) =>
     filter.replace(/\/account\/[^/]+/, '/account/~').replace('/extension/~', `/extension/${ownerId}`);
   const forms = (listed: string) => [withId(listed), withId(listed).replace(/\/extension\/[^/]+/, '/extension/~')];

@@ -112,7 +112,7 @@ it('says before it listens what is wrong with its command line, its settings and
   const taken = await runProgram('scripts/keep', [], { ...env, HOST: '127.0.0.1' }, cwd);
   other.close();
   expect(taken).toMatchObject({ status: 1, stdout: '' });
-  expect(taken.stderr).toMatch(/PORT \d+ is in use: .*\n.*`npm run keep` receives by itself: stop `npm start`\.\n$/);
+  expect(taken.stderr).toMatch(/PORT \d+ is in use: .*keep receives by itself: stop `npm start`.*\n$/);
   const wrong = await runProgram('scripts/keep', ['--every', '0s'], env, cwd);
   expect(wrong).toMatchObject({ status: 2, stderr: expect.stringMatching(/\n.*Usage: npm run keep -- --help\n$/) });
   const unset = await runProgram('scripts/keep', [], { ...env, RINGCENTRAL_JWT: '' }, cwd);

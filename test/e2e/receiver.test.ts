@@ -60,10 +60,12 @@ it('with a wrong setting: ends with 1 and a line that names it', async () => {
 });
 
 describe('the command line', () => {
-  it('--help shows the usage and starts nothing', async () => {
-    const stdout = expect.stringMatching(/^Usage: npm start\n[^]*LOG_FORMAT[^]*WEBHOOK_VERIFICATION_TOKEN/);
-    const result = await runProgram('src/server', ['--help'], { PORT: 'wrong' });
-    expect(result).toEqual({ status: 0, stdout, stderr: '' });
+  it.each([
+    ['src/server', /^Usage: npm start\n[^]*LOG_FORMAT[^]*WEBHOOK_VERIFICATION_TOKEN/],
+    ['scripts/keep', /^Usage: npm run keep \[-- OPTIONS\]\n\nReceives as [^]*--every TIME/],
+  ])('--help shows the usage of %s and starts nothing', async (name, usage) => {
+    const result = await runProgram(name, ['--help'], { PORT: 'wrong' });
+    expect(result).toEqual({ status: 0, stdout: expect.stringMatching(usage), stderr: '' });
   });
 
   it('with an unknown option ends with 2, what is wrong, and how to get the usage', async () => {
@@ -75,6 +77,6 @@ describe('the command line', () => {
 
   it('with words that are no options, as pm2-runtime leaves them, starts and names them', async () => {
     const receiver = await Receiver.start({}, { args: ['start', 'app.js'] });
-    expect(said(receiver.stderr.lines)).toContain('Ignored, `npm start` has no options: start app.js');
+    expect(said(receiver.stderr.lines)).toContain('Ignored, not an option: start app.js');
   });
 });

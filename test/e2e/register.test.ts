@@ -50,7 +50,7 @@ it('finds the address through ngrok, subscribes for 20 years, and says what come
   expect(receiver.events).toHaveLength(1);
 });
 
-it('says from when on to catch up, and warns of a short life: with --json, the subscription alone is on stdout', async () => {
+it('says from when on to catch up: with --json, the subscription alone is on stdout', async () => {
   const { platform, receiver, register } = await start();
   const ended = (blacklistedAt: string) => ({ status: 'Blacklisted', blacklistedData: { blacklistedAt } });
   platform.subscriptions = [
@@ -58,13 +58,24 @@ it('says from when on to catch up, and warns of a short life: with --json, the s
     earlier('https://4f1c.ngrok-free.app/webhook', ended('2026-02-02T23:00:00.000Z')),
     earlier('https://hook.example.com/webhook', ended('2026-01-01T23:00:00.000Z')),
   ];
-  platform.maxExpiresIn = { seconds: 604_800, over: 'clip' };
   const { status, stdout, stderr } = await register(['--json']);
   expect(status).toBe(0);
   expect(stdout).toBe(`${JSON.stringify(platform.subscriptions[2])}\n`);
   expect(stderr).toContain('npm run catch-up -- --since 2026-02-02T22:00:00Z\n');
-  expect(stderr).toContain('RingCentral granted less than two years: run `npm run register` again');
   expect(stderr).toContain(NEXT);
+});
+
+const SOME = [500_000_000, 315_360_000, 604_800, 0];
+it.each(SOME)('warns of a life that is under two years, or unknown: %i s', async (seconds) => {
+  const { platform, receiver, register } = await start();
+  platform.maxExpiresIn = { seconds, over: 'clip' };
+  const unknown = { status: 200, body: earlier(receiver.address, { expirationTime: '' }) };
+  if (seconds === 0) platform.fail('POST', SUBSCRIPTIONS, unknown);
+  // Two years by the clock that granted it.
+  platform.clockOffsetMs = -30 * 365 * 86_400_000;
+  const { stderr } = await register();
+  const warning = /^RingCentral granted less than two years: run this again before it expires\.$/m;
+  expect(warning.test(stderr)).toBe(seconds <= 604_800);
 });
 
 it('creates and deletes nothing, and asks RingCentral nothing, if the address does not pass', async () => {
@@ -145,6 +156,7 @@ it('lists what there is, and deletes what it is told to', async () => {
     earlier('https://$(id).example.com/', {
       id: 'five',
       status: 'Suspended',
+      blacklistedData: { reason: 'No' },
       expirationTime: '2026-01-02T03:04:05.000Z',
     }),
   ];
@@ -177,7 +189,7 @@ four
   to fix   npm run register
            npm run catch-up -- --since 2026-01-02T02:04:05Z
 five
-  state    Suspended
+  state    Suspended: No
   expires  2026-01-02 (expired)
   filter   ${FILTER}
   address  https://$(id).example.com/
@@ -209,7 +221,7 @@ it('does not try the address with --no-check, and warns of plain http', async ()
 
 it.each<[string[], Record<string, string>, RegExp]>([
   [['--nonsense'], {}, /^Unknown option '--nonsense'\n/],
-  [['word'], {}, /^Unexpected argument "word"\n/],
+  [['word'], {}, /^Unexpected argument 'word'\n/],
   [['--address'], {}, /^Option '--address <value>' argument missing\n/],
   [['--delete'], {}, /^--delete takes the ids of subscriptions\n/],
   [['--list', '--address', 'https://hook.example.com'], {}, /^--address does not go with --list\n/],

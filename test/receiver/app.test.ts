@@ -207,15 +207,8 @@ it.each(['x', '"', '\u009b'])(
     const { app, said } = testApp();
     const long = character.repeat(3000);
     const path = character === '\u009b' ? 'x' : long;
-    await sendRaw(
-      app,
-      request([
-        `PROPPATCH /${path} HTTP/1.1`,
-        `User-Agent: ${long}`,
-        `X-Forwarded-For: ${long}`,
-        `Content-Type: ${long}`,
-      ]),
-    );
+    const headers = ['User-Agent', 'X-Forwarded-For', 'Content-Type'].map((name) => `${name}: ${long}`);
+    await sendRaw(app, request([`PROPPATCH /${path} HTTP/1.1`, ...headers]));
     const line = await said.match(/^PROPPATCH/);
     expect(line).toMatch(/ 404 "/);
     expect(line).toMatch(/: Nothing is served at this path/);

@@ -121,7 +121,7 @@ describe('without a tunnel to the port', () => {
     expect(late.message).toMatch('no ngrok at NGROK_API_URL.');
     const end = new AbortController();
     let asked = 0;
-    const url = await serve(() => void (++asked === 4 && end.abort()));
+    const url = await serve(() => void (++asked === 3 && end.abort()));
     await failureOf(find([url, url], [url], {}, end.signal));
   });
 });

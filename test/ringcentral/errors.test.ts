@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import timers from 'node:timers/promises';
 import { apiError, CREDENTIALS, loginError, PASSWORD_CREDENTIALS, type Fault } from '../../scripts/fake/platform.js';
 import type { Platform } from '../../scripts/fake/platform.js';
-import { hasCode, isLoginRefused, readRefusal } from '../../src/ringcentral/errors.js';
+import { hasCode, readRefusal } from '../../src/ringcentral/errors.js';
 import { ringCentralSettings, type Environment } from '../../src/settings.js';
 import { Failure } from '../../src/errors.js';
 import { closeAll, logIn, startPlatform, TOKEN } from '../support/in-process.js';
@@ -43,23 +43,23 @@ const LOGIN_CODES =
 it.each(API_CODES.split(' '))('comes with its code, its words, and what to do in a line: %s', async (code) => {
   const error = await refusedCreation(apiError(400, code, 'In so many words'));
   expect(error.message).toMatch(new RegExp(`^Could not create the subscription: ${code} In so many words\\.\n.*[.?]$`));
-  expect(error).toMatchObject({ status: 400, codes: [code, code, ''], retryAfterSeconds: 0 });
+  expect(error).toMatchObject({ status: 400, codes: [code, code, ''], retryAfterMs: 0 });
   // No number of subscriptions is sure, and the sandbox is being closed.
   expect(error.message).not.toMatch(/\b(20|30)\b|sandbox|devtest/i);
 });
 
 it.each(LOGIN_CODES.split(' '))('ends the login, once, with what to do in a line: %s', async (code) => {
   const refused = await refusedLogin(loginError('access_denied', code, 'In so many words'));
-  expect(isLoginRefused(refused)).toBe(true);
+  expect(refused).toMatchObject({ kind: 'login refused' });
   expect(refused.message).toMatch(new RegExp(`^RingCentral rejected the login: ${code} In so many words\\.\n.*\\.$`));
   expect(asked(platform)).toEqual(['POST token']);
 });
 
 it.each<[what: string, code: string, message: string, parameterName: string, advice: RegExp]>([
-  ['a permission of the app', 'CMN-401', 'Needs [ReadAccounts]', '', /^Add .*"Read Accounts" .*\bapp/],
-  ['some permission of the app', 'CMN-401', 'Not so', '', /"Webhook Subscriptions" and "Read Messages"/],
+  ['a permission of the app', 'CMN-401', 'Needs [X]', '', /^Add .*\bapp.* "Webhook Subsc.*, "Read Mess.* "Read Acc/],
+  ["another account's events", 'SUB-406', 'Not so', '', /^WEBHOOK_EVENT_FILTERS .* write ~ for your own\.$/],
   ['a wrong filter', 'CMN-101', 'Wrong', 'eventFilters', /^Correct WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS\.$/],
-  ['a wrong address', 'CMN-101', 'Wrong', 'deliveryMode.address', /^WEBHOOK_ADDRESS \(or --address\) is wrong/],
+  ['a wrong address', 'CMN-101', 'Wrong', 'deliveryMode.address', /^The address is wrong \(see WEBHOOK_ADDRESS\), or /],
 ])('names the cure of %s', async (_, code, message, parameterName, advice) => {
   const error = await refusedCreation(apiError(403, code, message, parameterName || undefined));
   expect(error.message.split('\n')[1]).toMatch(advice);
@@ -67,6 +67,7 @@ it.each<[what: string, code: string, message: string, parameterName: string, adv
 });
 
 it.each<[string, RegExp, Environment]>([
+  ['OAU-168', /^Set RINGCENTRAL_JWT, and allow the JWT/m, PASSWORD],
   ['invalid_client', /^Check RINGCENTRAL_SERVER, and copy client id and secret again/m, CREDENTIALS],
   ['unauthorized_client', /JWT auth flow/, CREDENTIALS],
   ['invalid_grant', /Copy the whole RINGCENTRAL_JWT again, .* create a new one/, CREDENTIALS],
@@ -95,8 +96,8 @@ it('names the variable of the verification token only if it is set', async () =>
 });
 
 it.each<[string, Fault, string]>([
-  ['a page', 'html', 'SERVER answered 502 without JSON.'],
-  ['nothing', { status: 403, body: '' }, 'SERVER answered 403 without JSON.'],
+  ['a page', 'html', 'SERVER answered 502.'],
+  ['nothing', { status: 403, body: '' }, 'SERVER answered 403.'],
   ['words alone', { status: 418, body: { message: 'I am a teapot.' } }, 'SERVER answered 418 I am a teapot.'],
   ['JSON null', { status: 418, headers: { 'Content-Type': 'application/json' }, body: 'null' }, 'SERVER answered 418.'],
   ['odd JSON', { status: 418, body: { error: ' ', message: {}, errors: [null] } }, 'SERVER answered 418.'],
@@ -119,7 +120,7 @@ it('goes by the most exact code, and by the others if that one is not known', as
   const errors = [{ errorCode: 'SUB-999', message: 'Exactly so', parameterName: 'eventFilters' }];
   const fault = { status: 400, body: { errorCode: 'SUB-521', message: 'In general', errors } };
   const error = await refusedCreation(fault);
-  expect(error.message).toMatch(/: SUB-999 Exactly so\.\nWEBHOOK_ADDRESS .* RingCentral cannot reach it/);
+  expect(error.message).toMatch(/: SUB-999 Exactly so\.\nThe address .* RingCentral cannot reach it/);
   expect(error).toMatchObject({ codes: ['SUB-999', 'SUB-521', 'eventFilters'] });
   expect(hasCode(error, 'SUB-521')).toBe(true);
   expect(hasCode(error, 'SUB-5')).toBe(false);
@@ -132,7 +133,7 @@ it.each(Object.entries(asks))('too many requests are told with when to try again
   // Short waits are waited out, once.
   jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
   const error = await refusedCreation(fault);
-  expect(error).toMatchObject({ status: 429, retryAfterSeconds: seconds });
+  expect(error).toMatchObject({ status: 429, retryAfterMs: seconds * 1000 });
   expect(error.message).toMatch(`: CMN-301.\nTry again in ${seconds} s, not earlier: each early try `);
 });
 
@@ -145,7 +146,7 @@ it.each<[string, () => string, Environment]>([
   ['verification token, taken for a permission', () => 'OwnToken', OWN_TOKEN],
 ])('RingCentral’s words show no %s', async (_, secret, env) => {
   const { message } = await refusedCreation(() => apiError(403, 'CMN-401', `Value [${secret()}] is invalid`), env);
-  expect(message).toMatch(/^Could not create the subscription: CMN-401\.\nAdd the permissions "Webhook/);
+  expect(message).toMatch(/^Could not create the subscription: CMN-401\.\nAdd the missing permission /);
 });
 
 it('RingCentral’s words show control characters as what they are, in one line', async () => {

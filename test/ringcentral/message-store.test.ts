@@ -36,8 +36,8 @@ it('has the voicemails of one extension as they came, and nothing else', async (
   const creationTime = new Date(Date.now() - 1.1 * DAY_MS).toISOString();
   platform.messages = [voicemail({ id: 1 }), voicemail({ id: 2, type: 'SMS' }), voicemail({ id: 3, creationTime })];
   platform.store({ id: 4 }, COLLEAGUE);
-  expect((await list()).items).toEqual([platform.messages[0]]);
-  expect((await list(COLLEAGUE)).items).toEqual(platform.otherMessages.get(COLLEAGUE));
+  expect(await list()).toEqual([platform.messages[0]]);
+  expect(await list(COLLEAGUE)).toEqual(platform.otherMessages.get(COLLEAGUE));
 });
 
 it.each([
