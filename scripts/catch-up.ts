@@ -39,27 +39,28 @@ void runProgram(program, async ({ values }, terminal) => {
     if (problems.length > 0) throw new Failure(problems.join('\n'));
     if (mailboxes.length === 0)
       throw new Failure(`WEBHOOK_EVENT_FILTERS has no voicemail filter (${eventFilters.join()}): nothing to log.`);
-
     // Under the limit of their rate group.
     const turn = perMinute(20);
     const due = [];
-    let unread = 0;
+    let refusedMailboxes = 0;
     for (const [i, { id: extension, label }] of mailboxes.entries()) {
       const nextPage = (page: number) => {
-        progress(`Mailbox ${i + 1} of ${mailboxes.length}${page > 1 ? `, page ${page}` : ''}`);
+        const more = page > 1 ? `, page ${page}` : '';
+        progress(`Mailbox ${i + 1} of ${mailboxes.length}${more}`);
         return turn();
       };
       const items = await listVoicemails(session, extension, since, nextPage).catch((error: unknown) => {
         if (!isRefused(error)) throw error;
         say(`${label}: ${error.message}`, 'error');
-        unread++;
+        refusedMailboxes++;
         return [];
       });
       for (const message of items) due.push({ extension, message });
     }
     due.sort((one, other) => byTime(one.message, other.message));
-
-    let [logged, textless, isDown] = [0, 0, false];
+    let logged = 0;
+    let textless = 0;
+    let isDown = false;
     const withoutText = (error: unknown): undefined => {
       say(messageOf(error), 'error');
       isDown = !isRefused(error);
@@ -80,10 +81,9 @@ void runProgram(program, async ({ values }, terminal) => {
     }
     const without = textless > 0 ? `, ${textless} of them without the transcript` : '';
     say(`Logged ${plural(logged, 'voicemail')} since ${shownTime(new Date(since))}${without}`);
-
     const unsaved = (await recordings?.saveDue(session)) ?? [];
     for (const failure of unsaved) say(failure, 'error');
-    if (unread > 0) throw new Failure(`Mailboxes not read: ${unread} of ${mailboxes.length}.`);
+    if (refusedMailboxes > 0) throw new Failure(`Mailboxes not read: ${refusedMailboxes} of ${mailboxes.length}.`);
     if (unsaved.length > 0) throw new Failure(`Not saved: ${plural(unsaved.length, 'recording')}. Run this again.`);
   });
 });

@@ -11,7 +11,7 @@ import { close, listen } from './fake/local-server.js';
 import { startNgrokAgent, tunnel } from './fake/ngrok-agent.js';
 import { CREDENTIALS, Platform } from './fake/platform.js';
 
-const help = 'Shows the whole way of a voicemail here: the real programs with a fake RingCentral and a fake ngrok.';
+const help = 'Shows the whole way of a voicemail here, with the real programs, a fake RingCentral and a fake ngrok.';
 /** What the programs need of the environment: none of the settings. */
 const ENVIRONMENT = ['PATH', 'SystemRoot', 'TZ', 'TERM', 'NO_COLOR', 'FORCE_COLOR', 'NODE_V8_COVERAGE'];
 
@@ -62,6 +62,9 @@ void runProgram({ command: 'npm run demo', help, options: {}, kind: 'script' }, 
 });
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 15_000; !(await condition()); await sleep(50))
+  const end = performance.now() + 15_000;
+  while (!(await condition())) {
     if (performance.now() > end) throw new Failure(`The demo failed: timed out before ${what}.`);
+    await sleep(50);
+  }
 }

@@ -25,7 +25,7 @@ const TEXT = { type: 'string' } as const;
 const options = { list: FLAG, delete: FLAG, json: FLAG, 'no-check': FLAG, address: TEXT };
 const program = { command: 'npm run register', help, options, kind: 'script', allowPositionals: true } as const;
 
-const catchUp = (ended: Subscription[], now: number) =>
+const catchUpCommand = (ended: Subscription[], now: number) =>
   `npm run catch-up -- --since ${isoTime(new Date(missedSince(ended, now)))}`;
 
 void runProgram(program, async ({ values, positionals }, terminal) => {
@@ -44,18 +44,15 @@ void runProgram(program, async ({ values, positionals }, terminal) => {
   );
 });
 
-async function subscribe(
-  env: Environment,
-  settings: RingCentralSettings,
-  { write, say }: Terminal,
-  { address: given, 'no-check': noCheck, json }: { address?: string; 'no-check'?: boolean; json?: boolean },
-): Promise<void> {
+type Values = { address?: string; 'no-check'?: boolean; json?: boolean };
+
+async function subscribe(env: Environment, settings: RingCentralSettings, { write, say }: Terminal, values: Values) {
   const wanted = watchSettings(env);
-  const { address, found } = await findAddress(addressSettings(env, given));
+  const { address, found } = await findAddress(addressSettings(env, values.address));
   if (found) say(`Found ${found}`);
   if (address.startsWith('http:') && !isLocal(address))
     say(`${address} is not https: on the way, anyone can read the voicemails.`, 'warning');
-  if (!noCheck) await checkAddress(address, settings.verificationToken, say);
+  if (!values['no-check']) await checkAddress(address, settings.verificationToken, say);
   await withSession(createSession(settings, { say }), async (session) => {
     const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
     if (problems.length > 0) throw new Failure(problems.join('\n'));
@@ -63,7 +60,7 @@ async function subscribe(
     const isOurs = (at: string) => isSameAddress(at, address) || isTunnelName(at);
     const ended = subscriptions.filter((each) => isOurs(each.address) && !isLive(each, session.now()));
     const missed = 'RingCentral had ended an earlier subscription. To see what you missed';
-    if (ended.length > 0) say(`${missed}: ${catchUp(ended, session.now())}`, 'warning');
+    if (ended.length > 0) say(`${missed}: ${catchUpCommand(ended, session.now())}`, 'warning');
     const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';
     const request = { address, eventFilters, verificationToken: settings.verificationToken, need } as const;
     const registered = await register(session, request, say).catch((error: unknown) => {
@@ -76,7 +73,7 @@ async function subscribe(
       `  expires  ${shownExpiry(subscription, session.now())}`,
       ...(replaced > 0 ? [`  replaces ${plural(replaced, 'earlier subscription')} of this address`] : []),
     ];
-    for (const line of json ? [JSON.stringify(subscription.raw)] : lines) await write(safeText(line));
+    for (const line of values.json ? [JSON.stringify(subscription.raw)] : lines) await write(safeText(line));
     const isLong = Date.parse(subscription.expirationTime) - session.now() > 2 * YEAR_MS;
     if (!isLong) say('RingCentral granted less than two years: run this again before it expires.', 'warning');
     for (const problem of refused) say(withLabels(problem, mailboxes), 'warning');
@@ -91,15 +88,18 @@ async function list(session: Session, env: Environment, { write }: Terminal, jso
   if (json) return write(safeText(JSON.stringify(raw)));
   if (subscriptions.length === 0) return write('There is no subscription. To create one: npm run register');
   // The list is useful even without the own address, or without the names of extensions.
-  const own = await (async () => findAddress(addressSettings(env)))().catch(() => undefined);
+  const findOwn = async () => findAddress(addressSettings(env));
+  const own = await findOwn().catch(() => undefined);
   const extensions = await listExtensions(session).catch(() => []);
   const now = session.now();
   for (const each of subscriptions) {
     const { address, blacklistedAt, blacklistReason } = each;
     const isOwn = own !== undefined && isSameAddress(address, own.address);
+    const since = blacklistedAt && ` since ${blacklistedAt}`;
+    const reason = blacklistReason && `: ${blacklistReason}`;
     const lines = [
       `${each.id}${isOwn ? '  (this receiver)' : ''}`,
-      `  state    ${each.status}${blacklistedAt && ` since ${blacklistedAt}`}${blacklistReason && `: ${blacklistReason}`}`,
+      `  state    ${each.status}${since}${reason}`,
       `  expires  ${shownExpiry(each, now)}`,
       ...each.eventFilters.map((filter) => `  filter   ${withLabels(filter, extensions)}`),
       ...each.disabledFilters.map(({ filter, reason }) => `  disabled ${withLabels(filter, extensions)}: ${reason}`),
@@ -107,7 +107,7 @@ async function list(session: Session, env: Environment, { write }: Terminal, jso
     ];
     // A tunnel's address may have changed since.
     const fix = `npm run register${isOwn || isTunnelName(address) ? '' : ' -- --address URL'}`;
-    if (address && !isLive(each, now)) lines.push(`  to fix   ${fix}`, `           ${catchUp([each], now)}`);
+    if (address && !isLive(each, now)) lines.push(`  to fix   ${fix}`, `           ${catchUpCommand([each], now)}`);
     for (const line of lines) await write(safeText(line));
   }
 }

@@ -9,10 +9,10 @@ export const DAY_MS = 24 * HOUR_MS;
 export function perMinute(count: number, signal?: AbortSignal): () => Promise<void> {
   const times: number[] = [];
   const turn = async () => {
-    const waitMs = (times.at(-count) ?? -MINUTE_MS) + MINUTE_MS - performance.now();
+    const first = times.length < count ? undefined : times.shift();
+    const waitMs = first === undefined ? 0 : first + MINUTE_MS - performance.now();
     if (waitMs > 0) await sleep(waitMs, undefined, signal && { signal });
     times.push(performance.now());
-    if (times.length > count) times.shift();
   };
   let last = Promise.resolve();
   return () => (last = last.then(turn));

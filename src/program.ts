@@ -70,11 +70,13 @@ export async function runProgram<const O extends Options>(
 
 function openTerminal(kind: Kind, signal: AbortSignal) {
   const { writeOut, writeErr } = outputWriters();
+  /** What erases the line that shows progress; empty as long as there was none. */
   let clear = '';
   process.on('exit', () => clear && process.stderr.write(clear));
   const say: Say = (message, tone) => {
+    const time = kind === 'service' ? `${localTime().time}  ` : '';
     for (const line of message.split('\n')) {
-      const text = `${kind === 'service' ? `${localTime().time}  ` : ''}${safeText(line)}`;
+      const text = `${time}${safeText(line)}`;
       const styled = tone ? styleText(TONES[tone], text, { stream: process.stderr }) : text;
       // If stderr is closed, there is nobody to say it to.
       writeErr(`${clear}${styled}`).catch(() => {});
@@ -112,7 +114,8 @@ function readCommandLine<O extends Options>(options: O, allowPositionals: boolea
   // npm keeps options that are not behind a lone `--`, which PowerShell removes (npm/cli#3136): `--no-check` as `check`.
   const names = [...Object.keys(options), 'port', 'host', 'log-format'];
   const kept = names.filter((name) => `npm_config_${name.replace(/^no-/, '').replaceAll('-', '_')}` in process.env);
-  const cure = `use \`node "${process.argv[1]}"\` with the same options`;
+  const isOption = kept.every((name) => name in options);
+  const cure = isOption ? `use \`node "${process.argv[1]}"\` with the same options` : 'set it in .env';
   if (kept.length > 0)
     throw new UsageError(`npm kept --${kept.join(' and --')} for itself (or an .npmrc sets it): ${cure}.`);
   // pnpm passes a lone `--` on.

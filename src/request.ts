@@ -27,10 +27,7 @@ export class NoAnswer extends Error {
   }
 }
 
-/**
- * fetch() that resolves once the whole answer is there, or saved. It follows no redirect: the request may carry a password.
- * Throws NoAnswer, whose message says why ("no answer within 15 seconds", "ECONNREFUSED"), and what `save` throws.
- */
+/** fetch() of a whole answer, without redirects: it may carry a password. Throws NoAnswer, and what `save` throws. */
 export async function request(input: string | Request, limits: Limits, init?: RequestInit): Promise<Response> {
   const { timeoutMs, signal } = limits;
   // AbortSignal.any() would do, but leaks with a signal that lives long (Node.js 22.23).

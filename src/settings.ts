@@ -85,7 +85,8 @@ export function ringCentralSettings(env: Environment) {
 function failIfNotSet(env: Environment, loginName: string): void {
   const missing = ['RINGCENTRAL_CLIENT_ID', 'RINGCENTRAL_CLIENT_SECRET', loginName].filter((name) => !env[name]);
   const lines = missing.length > 0 ? [`Not set: ${missing.join(', ')}. ${whereToSet()}`] : [];
-  for (const name of [...missing, ...(env['RINGCENTRAL_SERVER'] ? [] : ['RINGCENTRAL_SERVER'])]) {
+  // The server may be left out, but not be set under another name.
+  for (const name of [...missing, 'RINGCENTRAL_SERVER'].filter((each) => !env[each])) {
     const [help = '', otherName] = SOURCES[name] ?? [];
     const other = Object.keys(env).find((each) => env[each] && otherName?.test(each));
     const line = other ? `${other} is not read: here it is called ${name}.` : help;

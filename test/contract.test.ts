@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { isJson, voicemailExtension, voicemailFilter } from '../src/contract.js';
 
-it('takes for JSON what is, whatever its charset and case', () => {
+it('recognises JSON, whatever its charset and case', () => {
   const json = 'application/json Application/JSON application/json;charset=UTF-8'.split(' ');
   const others = 'text/html application/jsonp application/json-seq application/problem+json'.split(' ');
   const spaced = ['application/json ; charset=UTF-8', '', 'x application/json'];

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { errorOf, traceLine } from '../src/errors.js';
 
-it('takes an error as it is, and anything else that was thrown for the message of one', () => {
+it('takes an error as it is, and makes one of anything else that was thrown', () => {
   const error = Object.assign(new TypeError('of a test'), { code: 'ENOENT' });
   expect(errorOf(error)).toBe(error);
   expect(errorOf(error).code).toBe('ENOENT');

@@ -129,7 +129,7 @@ it('the verification token is not derived from a secret with the comment that `d
   expect(() => derived('hidden # of the app')).toThrow(/^RINGCENTRAL_CLIENT_SECRET is cut off(?!.*hidden)/);
 });
 
-it.each(['with space', 'é', 'a\nb', 'x'.repeat(256)])('a token that fits no header is refused unseen: %j', (token) => {
+it.each(['with space', 'é', 'a\nb', 'x'.repeat(256)])('a token that fits no header is not shown: %j', (token) => {
   const said = 'does not fit into a header: use at most 32 letters and digits.';
   const failure = new Failure(`WEBHOOK_VERIFICATION_TOKEN ${said}`);
   expect(() => receiverSettings({ WEBHOOK_VERIFICATION_TOKEN: token })).toThrow(failure);
@@ -227,7 +227,7 @@ it.each([
   ['RINGCENTRAL_CLIENT_SECRET', ['RC_APP_CLIENT_SECRET', 'CLIENT_SECRET', 'RingCentral_Client_Secret']],
   ['RINGCENTRAL_JWT', ['RINGCENTRAL_JWT_TOKEN', 'RC_JWT', 'RC_USER_JWT', 'RINGCENTRAL_JWT_ASSERTION', 'jwt']],
   ['RINGCENTRAL_SERVER', ['RINGCENTRAL_SERVER_URL', 'RC_SERVER_URL', 'rc_server']],
-])('says that others are not read for %s', (name, others) => {
+])('names what is set instead of %s', (name, others) => {
   const { [name]: _, ...rest }: Environment = set;
   for (const other of others)
     expect(read({ ...rest, [other]: 'hidden' })).toThrow(

@@ -19,7 +19,7 @@ describe('safeText', () => {
 });
 
 describe('text from outside', () => {
-  it.each([undefined, null, 7, '', '  ', [], {}])('is not shown if it is none: %j', (value) => {
+  it.each([undefined, null, 7, '', '  ', [], {}])('is undefined if there is none: %j', (value) => {
     expect(shownText(value)).toBeUndefined();
   });
 

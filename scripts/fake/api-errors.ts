@@ -42,6 +42,7 @@ export function notFound(parameterName?: string): Refusal {
   return apiError(404, 'CMN-102', `${resource} is not found`, parameterName);
 }
 
+/** Answers with what was thrown: a refusal as it is, anything else as the API's 500. */
 export const refuse: ErrorRequestHandler = (error: Error, _req, res, _next) => {
   const { status, body } = error instanceof Refusal ? error : apiError(500, 'CMN-201', String(error));
   res.status(status).json(body);

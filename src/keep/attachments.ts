@@ -3,12 +3,12 @@ import { accessSync, constants, mkdirSync, readdirSync, rmSync, statSync } from 
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { voicemailExtension } from '../contract.js';
-import { errorOf, Failure } from '../errors.js';
+import { errorOf, Failure, messageOf } from '../errors.js';
 import type { WebhookEvent } from '../log/event-log.js';
 import { laterText } from '../log/event-text.js';
 import { DAY_MS, HOUR_MS, perMinute } from '../pace.js';
 import type { Output } from '../program.js';
-import { isBlocked, RingCentralError } from '../ringcentral/errors.js';
+import { isBlocked, isNotFound } from '../ringcentral/errors.js';
 import { itemKey } from '../ringcentral/list.js';
 import { attachmentUrl, eventOf, messageTime, type Message } from '../ringcentral/message-store.js';
 import { readTranscript, readVoicemail, transcription } from '../ringcentral/message-store.js';
@@ -33,14 +33,17 @@ function attemptQueue(count: number, maxMs: number, signal: AbortSignal, onEnd: 
   /** Resolves to why some failed. Throws a Failure if RingCentral would refuse the others, too. */
   const run = async (session: Session): Promise<string[]> => {
     const failures: string[] = [];
-    for (const [id, { attempt, endAt }] of queue) {
+    for (const [id, entry] of Array.from(queue)) {
       await turn();
-      const isDone = await attempt(session).catch((error: unknown) => {
-        if (!(error instanceof Failure) || isBlocked(error)) throw error;
-        failures.push(error.message);
-        return error instanceof RingCentralError && error.status === 404;
+      // To the end: one that is refused must not hold up the others.
+      queue.delete(id);
+      queue.set(id, entry);
+      const isDone = await entry.attempt(session).catch((error: unknown) => {
+        if (isBlocked(error)) throw error;
+        failures.push(messageOf(error));
+        return isNotFound(error);
       });
-      if (!isDone && performance.now() < endAt) continue;
+      if (!isDone && performance.now() < entry.endAt) continue;
       queue.delete(id);
       onEnd(id);
     }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../errors.js';
+import { Failure, messageOf } from '../errors.js';
 import type { LogEvent } from '../log/event-log.js';
 import { DAY_MS, SECOND_MS } from '../pace.js';
 import type { Say } from '../program.js';
@@ -33,7 +33,6 @@ export interface Parts {
 /**
  * Logs what RingCentral's message store has of these mailboxes and the log has not, oldest first, and remembers when each was
  * compared, by RingCentral's clock. A mailbox that is refused, or not answered, costs only itself.
- *
  * Resolves to how many voicemails came without a notification, and why the rest could not be compared.
  */
 export async function compare(mailboxes: Mailbox[], parts: Parts) {
@@ -66,8 +65,7 @@ export async function compare(mailboxes: Mailbox[], parts: Parts) {
     for (const { id, message } of due) await log(eventOf(message, id));
     for (const { id, time } of lists) ledger.compared(id, time);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    failure = new Failure(`A voicemail could not be logged: ${error.message}.`);
+    failure = new Failure(`A voicemail could not be logged: ${messageOf(error)}.`);
   }
   for (const { id, messages } of lists)
     for (const message of messages) if (has(itemKey(message))) recordings?.want(id, message);

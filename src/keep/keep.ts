@@ -28,16 +28,12 @@ const NOT_HERE_MS = 30 * SECOND_MS;
 /** How many mailboxes are listed in a minute at most, and so in one comparison. */
 const LISTS_PER_MINUTE = 20;
 
-/**
- * Receives, registers and compares until the signal is aborted. What fails is said once, and tried again. `everyMs` is
- * how often the way from RingCentral to here is checked, `address` the one on the command line, `folder` for recordings.
- * Throws a Failure if a setting is wrong, or if it cannot listen.
- */
-export async function keep(
-  env: Environment,
-  { everyMs, address, folder }: { everyMs: number; address?: string | undefined; folder?: string | undefined },
-  { say, write, signal }: Terminal,
-): Promise<void> {
+/** How often the way from RingCentral to here is checked, the address on the command line, the folder for recordings. */
+type KeepOptions = { everyMs: number; address?: string | undefined; folder?: string | undefined };
+
+/** Receives, registers and compares until the signal. What fails is tried again. Throws a Failure if it cannot start. */
+export async function keep(env: Environment, options: KeepOptions, { say, write, signal }: Terminal): Promise<void> {
+  const { everyMs, address, folder } = options;
   const settings = ringCentralSettings(env);
   const { port, host, logFormat: format, keepFile } = receiverSettings(env);
   const where = addressSettings(env, address);
@@ -63,8 +59,7 @@ export async function keep(
   const session = createSession(settings, { say: () => {}, signal });
   const problems = problemLog(say, signal);
   const parts = { session, ledger, log, has, recordings, problems, everyMs, say, signal };
-  const here = { ...where, port: receiver.port };
-  const road = openRoad({ ...parts, addressSettings: here, verificationToken, ownChecks });
+  const road = openRoad({ ...parts, addressSettings: { ...where, port: receiver.port }, verificationToken, ownChecks });
   try {
     const follow = (about: string, pauseMs: number, step: () => Promise<string[]>) =>
       problems.repeat(about, Math.min(everyMs, pauseMs), step);
@@ -89,7 +84,9 @@ async function loop(wanted: WatchSettings, road: Road, parts: Parts): Promise<ne
   /** RingCentral's time at the login, until the mailboxes are known. */
   let met: number | undefined;
   let notHereMs = NOT_HERE_MS / 2;
-  let roadAt = 0;
+  let roadCheckedAt = 0;
+  /** How many mailboxes could be compared since the last failure. */
+  let compared = 0;
 
   /** Logs in, and looks up the mailboxes. Like the other steps, it resolves to the pause until the next time. */
   const findMailboxes = async () => {
@@ -102,7 +99,8 @@ async function loop(wanted: WatchSettings, road: Road, parts: Parts): Promise<ne
         // Then the registration is refused, too, and says so.
         if (!isRefused(error)) throw error;
       });
-      [watched, met] = [found, undefined];
+      watched = found;
+      met = undefined;
       steps.road.at = steps.comparison.at = 0;
       return found.problems;
     });
@@ -113,18 +111,18 @@ async function loop(wanted: WatchSettings, road: Road, parts: Parts): Promise<ne
   };
 
   const checkRoad = async () => {
-    roadAt = performance.now();
+    roadCheckedAt = performance.now();
     let address = '';
     const notHere = await problems.attempt('the public address', async () => {
-      address = await road.findAddress();
+      address = await road.proveAddress();
     });
     if (notHere instanceof NoTunnel) return Math.min(everyMs, NO_TUNNEL_MS);
-    // Each pause is longer, because tunnels limit the requests.
+    // Each pause is twice as long, because tunnels limit the requests.
     notHereMs = notHere ? notHereMs * 2 : NOT_HERE_MS / 2;
     if (notHere) return Math.min(everyMs, notHereMs);
-    const mailboxes = watched;
-    if (!mailboxes || mailboxes.eventFilters.length === 0) return everyMs;
-    const failure = await problems.attempt('the subscription', () => road.checkSubscription(address, mailboxes));
+    const current = watched;
+    if (!current || current.eventFilters.length === 0) return everyMs;
+    const failure = await problems.attempt('the subscription', () => road.checkSubscription(address, current));
     return Math.max(everyMs, retryAfterMs(failure));
   };
 
@@ -133,8 +131,10 @@ async function loop(wanted: WatchSettings, road: Road, parts: Parts): Promise<ne
     const next = all.splice(0, LISTS_PER_MINUTE);
     all.push(...next);
     const { missing, failure } = await compare(next, parts);
-    problems.set('the comparison', failure?.message);
-    if (missing > 0) steps.road.at = Math.min(steps.road.at, roadAt + MINUTE_MS);
+    compared = failure ? 0 : compared + next.length;
+    // They take turns: one that fails may not be among these.
+    if (failure || compared >= all.length) problems.set('the comparison', failure?.message);
+    if (missing > 0) steps.road.at = Math.min(steps.road.at, roadCheckedAt + MINUTE_MS);
     // Several mailboxes share the lists of a minute; a single one may be listed more often.
     const shareMs = all.length > 1 ? (MINUTE_MS / LISTS_PER_MINUTE) * next.length : 0;
     return Math.max(Math.min(everyMs, MINUTE_MS), shareMs, retryAfterMs(failure));

@@ -10,45 +10,42 @@ import { parseJson } from '../unknown.js';
 export function openLines(path: string, maxLines: number, take: (line: unknown) => void, all: () => object[]) {
   let problem: string | undefined;
   let pending: string[] = [];
-  /** Infinity if the file has to be replaced. */
-  let count = Infinity;
-  /** In bytes: another size means that another program writes it. */
-  let size = 0;
-  const fail = (what: 'read' | 'written', error: unknown) => {
-    problem = `${path} cannot be ${what} (${errorOf(error).message}): after a restart, voicemails may come twice. Let this user read and write it, or set KEEP_FILE to another file.`;
-    count = Infinity;
-    pending = [];
-  };
+  /** What the file has: Infinity lines if it is to be replaced. Other bytes mean that another program writes it. */
+  let known = { lines: Infinity, bytes: 0 };
+  const brokenBy = (error: unknown, what: 'read' | 'written') =>
+    `${path} cannot be ${what} (${errorOf(error).message}): after a restart, voicemails may come twice. Let this user read and write it, or set KEEP_FILE to another file.`;
   const replace = () => {
     const lines = all().map((line) => `${JSON.stringify(line)}\n`);
     writeFileSync(`${path}.new`, lines.join(''), { mode: 0o600 });
     renameSync(`${path}.new`, path);
-    [problem, pending, count, size] = [undefined, [], lines.length, Buffer.byteLength(lines.join(''))];
+    known = { lines: lines.length, bytes: Buffer.byteLength(lines.join('')) };
+    problem = undefined;
+    pending = [];
   };
   const flush = () => {
     try {
-      const found = statSync(path, { throwIfNoEntry: false })?.size;
-      if (found === undefined || count > maxLines) return replace();
-      if (found !== size) problem = `Another \`npm run keep\` writes ${path}, too: give each its own KEEP_FILE.`;
+      const bytes = statSync(path, { throwIfNoEntry: false })?.size;
+      if (bytes === undefined || known.lines > maxLines) return replace();
+      if (bytes !== known.bytes) problem = `Another \`npm run keep\` writes ${path}, too: give each its own KEEP_FILE.`;
       const text = pending.join('');
       appendFileSync(path, text);
-      [pending, count, size] = [[], count + pending.length, found + Buffer.byteLength(text)];
+      known = { lines: known.lines + pending.length, bytes: bytes + Buffer.byteLength(text) };
+      pending = [];
     } catch (error) {
-      fail('written', error);
+      problem = brokenBy(error, 'written');
+      known.lines = Infinity;
+      pending = [];
     }
   };
   try {
     if (!statSync(path).isFile()) throw new Error('it is not a file');
     const content = readFileSync(path);
     const lines = content.toString().split('\n');
-    if (lines.at(-1) === '') [count, size] = [lines.length, content.length];
+    if (lines.at(-1) === '') known = { lines: lines.length, bytes: content.length };
     for (const line of lines) take(parseJson(line));
   } catch (error) {
-    if (errorOf(error).code !== 'ENOENT') {
-      fail('read', error);
-      // It may be a device, or somebody's file: it stays as it is.
-      return { append: () => {}, problem: () => problem };
-    }
+    // It may be a device, or somebody's file: it stays as it is.
+    if (errorOf(error).code !== 'ENOENT') return { append: () => {}, problem: () => brokenBy(error, 'read') };
   }
   flush();
   return {

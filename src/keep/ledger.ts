@@ -7,7 +7,7 @@ import type { Subscription } from '../ringcentral/subscriptions.js';
 import { fieldsOf, textOf } from '../unknown.js';
 import { openLines } from './ledger-file.js';
 
-type Mailbox = { met: number; compared: number | undefined; before: Set<string> | undefined };
+type MailboxState = { met: number; compared: number | undefined; before: Set<string> | undefined };
 export type Ledger = ReturnType<typeof openLedger>;
 
 /**
@@ -20,30 +20,36 @@ export function openLedger(path: string) {
   // One iterator for good, as in the event log.
   const oldest = logged.keys();
   /** When each mailbox was first met and last compared, and the ids of the messages from before it was met. */
-  const mailboxes = new Map<string, Mailbox>();
-  /** The addresses that keep subscribed, and since when. */
+  const mailboxes = new Map<string, MailboxState>();
+  /** The ids of subscriptions that keep created, and the addresses that it is subscribing, since when: answers may be lost. */
+  let created: string[] = [];
   const addresses = new Map<string, number>();
 
   const take = (line: unknown) => {
-    const { logged: id, awaited, mailbox, met, compared, before, subscribing, at, subscribed } = fieldsOf(line);
+    // Earlier versions wrote `transcribed`, and times as ISO 8601.
+    const { transcribed, logged: id = transcribed, awaited, ...fields } = fieldsOf(line);
+    const { mailbox, met, compared, before, subscribing, at, subscribed } = fields;
     if (typeof id === 'string') logged.set(id, textOf(awaited));
     if (logged.size > REMEMBERED) logged.delete(oldest.next().value ?? '');
-    if (typeof subscribing === 'string') addresses.set(subscribing, numberOf(at) ?? Infinity);
-    if (typeof subscribed === 'string')
-      for (const address of addresses.keys()) if (address !== subscribed) addresses.delete(address);
+    if (typeof subscribing === 'string') addresses.set(subscribing, timeOf(at) ?? Infinity);
+    if (Array.isArray(subscribed)) {
+      created = subscribed.map(String);
+      addresses.clear();
+    }
     if (typeof mailbox !== 'string') return;
     const state = mailboxes.get(mailbox);
-    const metAt = state?.met ?? numberOf(met);
+    const metAt = state?.met ?? timeOf(met);
     if (metAt === undefined) return;
     mailboxes.set(mailbox, {
       met: metAt,
-      compared: numberOf(compared) ?? state?.compared,
+      compared: timeOf(compared) ?? state?.compared,
       before: Array.isArray(before) ? new Set(before.map(String)) : state?.before,
     });
   };
   const all = () => [
     ...[...mailboxes].map(([mailbox, state]) => ({ mailbox, ...state, before: state.before && [...state.before] })),
     ...[...logged].map(([id, awaited]) => ({ logged: id, awaited })),
+    { subscribed: created },
     ...[...addresses].map(([address, at]) => ({ subscribing: address, at })),
   ];
   const { append, problem } = openLines(path, 2 * REMEMBERED, take, all);
@@ -85,16 +91,18 @@ export function openLedger(path: string) {
       // A Date header has whole seconds.
       if (!addresses.has(address)) add({ subscribing: address, at: now - 1000 });
     },
-    /** Remembers that no subscription of an earlier address is left. */
-    subscribed(address: string): void {
-      if (addresses.size > 1) add({ subscribed: address });
+    /** Remembers which subscriptions that keep created are left. */
+    subscribed(ids: string[]): void {
+      if (addresses.size > 0 || ids.join() !== created.join()) add({ subscribed: ids });
     },
-    /** Whether a subscription of an address came since keep subscribed it. */
-    isCreated: ({ address, creationTime }: Pick<Subscription, 'address' | 'creationTime'>) =>
+    /** Whether keep created a subscription: by its address if the answer may have been lost. */
+    isCreated: ({ id, address, creationTime }: Pick<Subscription, 'id' | 'address' | 'creationTime'>) =>
+      created.includes(id) ||
       [...addresses].some(([each, at]) => isSameAddress(each, address) && Date.parse(creationTime) >= at),
   };
 }
 
-function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
+function timeOf(value: unknown): number | undefined {
+  const time = typeof value === 'number' ? value : Date.parse(textOf(value) ?? '');
+  return Number.isNaN(time) ? undefined : time;
 }

@@ -42,8 +42,11 @@ export function problemLog(say: Say, signal: AbortSignal) {
   };
   /** Repeats a step, `pauseMs` after it ended; after a failure in a minute, or when RingCentral asks. */
   const repeat = async (about: string, pauseMs: number, step: Step): Promise<never> => {
-    for (let failure: Failure | undefined; ; failure = await attempt(about, step))
+    let failure: Failure | undefined;
+    for (;;) {
       await sleep(failure ? Math.max(MINUTE_MS, retryAfterMs(failure)) : pauseMs, undefined, { signal });
+      failure = await attempt(about, step);
+    }
   };
   return { set, attempt, repeat };
 }

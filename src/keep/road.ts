@@ -27,14 +27,14 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
   /** What the last registration was for, what it got, and a message for each event filter that it did not. */
   let last: { address: string; asked: string; granted: string[]; refused: string[]; at: number } | undefined;
 
-  /** Remembers that only this address is subscribed, or throws a Failure that says which others could not be deleted. */
-  const remember = (address: string, left: string[]) => {
+  /** Remembers which subscription keep has, or throws a Failure that says which others could not be deleted. */
+  const remember = (ids: string[], left: string[]) => {
     if (left.length > 0) throw new Failure(left.join('\n'));
-    ledger.subscribed(address);
+    ledger.subscribed(ids);
   };
 
-  /** Whether a subscription of the address is live, perhaps another run's. Deletes earlier ones. */
-  const isSubscribed = async (address: string, granted: string[]): Promise<boolean> => {
+  /** Keeps the newest live subscription of the address, of whatever run, and deletes earlier ones. False if none will do. */
+  const keepNewest = async (address: string, granted: string[]): Promise<boolean> => {
     const { subscriptions } = await listSubscriptions(session);
     const now = session.now();
     const isWhole = (each: Subscription) => refusedFilters(each, granted, session.ownerId).size === 0;
@@ -44,7 +44,8 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
       .sort((one, other) => other.creationTime.localeCompare(one.creationTime));
     if (!own || isEnding(own, now)) return false;
     const ours = subscriptions.filter((each) => isHere(each) || ledger.isCreated(each));
-    remember(address, await removeEarlier(session, ours, own));
+    const ids = ledger.isCreated(own) ? [own.id] : [];
+    remember(ids, await removeEarlier(session, ours, own));
     return true;
   };
 
@@ -59,12 +60,12 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
     last = { address, asked: eventFilters.join(), granted, refused, at: performance.now() };
     say(`Subscribed${isFirst ? '' : ' again'}: ${address}, until ${shownExpiry(subscription, session.now())}`);
     if (isFirst) say('Call the number and leave a voicemail. Stop with Ctrl-C.');
-    remember(address, left);
+    remember([subscription.id], left);
   };
 
   return {
     /** Resolves to the public address once it is proven to lead to this very process. Throws a Failure. */
-    async findAddress(): Promise<string> {
+    async proveAddress(): Promise<string> {
       const { address } = await findAddress(addressSettings, signal);
       const nonce = randomUUID();
       ownChecks.add(nonce);
@@ -83,16 +84,13 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
      */
     async checkSubscription(address: string, watched: Watched): Promise<string[]> {
       const isSame = last?.address === address && last.asked === watched.eventFilters.join();
-      const isOver = last && last.refused.length > 0 && performance.now() - last.at > DAY_MS;
-      if (!last || !isSame || isOver || !(await isSubscribed(address, last.granted)))
+      const isRetryDue = last && last.refused.length > 0 && performance.now() - last.at > DAY_MS;
+      if (!last || !isSame || isRetryDue || !(await keepNewest(address, last.granted)))
         await registerAnew(address, watched);
       return last?.refused ?? [];
     },
 
-    /**
-     * For mailboxes that are new to the ledger: remembers since when voicemails may be missing, by the subscriptions of
-     * earlier runs, before a registration deletes them. Throws a Failure.
-     */
+    /** Since when new mailboxes miss voicemails, by subscriptions that a registration would delete. Throws a Failure. */
     async readEvidence(mailboxes: Mailbox[]): Promise<void> {
       const fresh = mailboxes.filter(({ id }) => ledger.isNew(id));
       if (fresh.length === 0) return;
@@ -110,9 +108,8 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
         const since = Math.min(missedSince(ended, now), ended.length < covering.length ? now - DAY_MS : now);
         ledger.compared(id, since + HOUR_MS);
         const what = ended.length > 0 ? 'RingCentral ended' : 'There is';
-        said.add(
-          `${what} an earlier subscription: comparing from ${shownTime(new Date(since))} on, perhaps with repeats.`,
-        );
+        const from = shownTime(new Date(since));
+        said.add(`${what} an earlier subscription: comparing from ${from} on, perhaps with repeats.`);
       }
       for (const line of said) say(line);
     },
@@ -121,6 +118,6 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
 
 /** Whether a subscription ends within a month, or is past half of a shorter life. */
 function isEnding({ creationTime, expirationTime }: Subscription, now: number): boolean {
-  const [from, to] = [Date.parse(creationTime), Date.parse(expirationTime ?? '')];
+  const [from, to] = [Date.parse(creationTime), Date.parse(expirationTime)];
   return to - now < Math.min(MONTH_MS, (to - from) / 2 || MONTH_MS);
 }

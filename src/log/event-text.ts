@@ -40,6 +40,7 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 
 function wrap(text: string): string {
   const words = text.trim().replace(/\s+/g, ' ');
+  // Whole words up to 76 characters; a longer word is cut.
   const lines = words.match(/.{1,76}(?= |$)|[^ ]{76}/gu) ?? [];
   return lines.map((line) => `    ${safeText(line.trim())}`).join('\n');
 }
@@ -50,7 +51,8 @@ export function summary(event: WebhookEvent): string {
   const time = shownArrival(event);
   if (event.event.includes('/subscription/~?')) return `${time}  Subscription ends soon: run \`npm run register\`.`;
   if (!event.event.endsWith('/voicemail')) return `${time}  ${safeText(event.event)}`;
-  const caller = party(from, typeof from === 'object' && from ? 'a withheld number' : 'an unknown caller').join(', ');
+  const isCallerGiven = typeof from === 'object' && from !== null;
+  const caller = party(from, isCallerGiven ? 'a withheld number' : 'an unknown caller').join(', ');
   const recipients = itemsOf(to).map((each) => party(each).join(', '));
   const urgency = words(priority) ?? 'normal';
   const transcription = words(vmTranscriptionStatus) ?? 'unknown';

@@ -31,17 +31,23 @@ const targetOf = (stream: Stream) =>
 
 /** To a terminal, which blocks, or a pipe, which does not (https://nodejs.org/api/process.html#a-note-on-process-io). */
 function streamWriter(stream: Stream): WriteLine {
+  let waiting = 0;
   return (line) =>
     new Promise((resolve, reject) => {
-      // In characters: memory stays bounded, however slow the reader is.
-      if (stream.writableLength > 4 * 1024 * 1024)
-        throw new Failure('too many lines wait for a reader that has stopped');
+      // In characters: memory stays bounded, however slow the reader is. A line costs more than its text.
+      if (waiting > 4 * 1024 * 1024) throw new Failure('too many lines wait for a reader that has stopped');
+      const cost = line.length + 500;
+      waiting += cost;
       if (!stream.writableCorked) {
         stream.cork();
         setImmediate(() => stream.uncork());
       }
       // All three arguments: with two, pm2's write() does not always call back (pm2 #3871).
-      stream.write(`${line}\n`, 'utf8', (error) => (error ? reject(error) : resolve()));
+      stream.write(`${line}\n`, 'utf8', (error) => {
+        waiting -= cost;
+        if (error) reject(error);
+        else resolve();
+      });
     });
 }
 

@@ -29,12 +29,12 @@ export function createApp(options: WebhookOptions): RequestListener {
   app.use((_req, _res, next) => next(refusal(404, 'Nothing is served at this path, only at POST /webhook')));
   app.use(refuse(options.say));
   return (req, res) => {
-    // An answer has no socket while it waits for the one before it: Node.js would work through thousands of such requests
-    // before it serves any other connection. RingCentral and proxies send one at a time.
+    // A pipelined request, which no proxy sends, has to wait for its socket: thousands would hold up other connections.
     if (!res.socket) return void req.socket.destroy();
     const { url = '' } = req;
-    // Express answers in HTML if it cannot parse a target such as `http://[host/webhook`. The access log has it as it came.
-    if (!url.startsWith('/')) Object.assign(req, { originalUrl: url, url: url.replace(/^(\w+:\/\/[^/]*)?\/?/, '/') });
+    // Express would answer a target such as `http://[host/webhook` or `//a@[b/#` in HTML. The access log has it as it came.
+    const path = `/${url.replace(/#.*|^(\w+:\/\/[^/]*)?\/?/g, '')}`;
+    if (path !== url) Object.assign(req, { originalUrl: url, url: path });
     app(req, res);
   };
 }
@@ -57,12 +57,12 @@ function accessLog(say: Say): RequestHandler {
   return (req, res, next) => {
     const start = performance.now();
     // Read now: once the socket is closed it is gone.
-    const sender = req.get('x-forwarded-for') ?? req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? 'unknown';
+    const sender = req.get('x-forwarded-for') || req.socket.remoteAddress?.replace(/^::ffff:/, '');
     res.on('close', () => {
       const { isOwnCheck, reason } = res.locals;
       // Load balancers ask often, and so does keep.
       if (isOwnCheck || (req.path === '/healthz' && res.statusCode === 200)) return;
-      const refused = reason ? ` from ${shownText(sender, 100)}: ${reason}` : '';
+      const refused = reason ? ` from ${shownText(sender, 100) ?? 'unknown'}: ${reason}` : '';
       say(`${formatLine(TOKENS, req, res)} ${(performance.now() - start).toFixed(1)} ms${refused}`, 'faint');
     });
     next();

@@ -13,8 +13,11 @@ export type ReceiverOptions = WebhookOptions & { port: number; host: string | un
 
 /** Resolves to its port, its URL without a path, and stop(), which lets requests end for 4 seconds. Throws a Failure. */
 export async function startReceiver({ port: wanted, host, ...options }: ReceiverOptions) {
+  const app = createApp(options);
   // Load balancers keep a connection for 60 s between requests: this has to be longer.
-  const server = createServer({ ...LIMITS, keepAliveTimeout: 65_000 }, createApp(options));
+  const server = createServer({ ...LIMITS, keepAliveTimeout: 65_000 }, app);
+  // Node.js itself would answer an unknown Expect header, and any number of such requests on one connection.
+  server.on('checkExpectation', app);
   await once(server.listen(wanted, host), 'listening').catch((error: unknown) => {
     const { code, message } = errorOf(error);
     const cure = 'stop what uses it (keep receives by itself: stop `npm start`), or set another PORT';

@@ -27,23 +27,24 @@ export function webhook({ log, verificationToken, say, ownChecks }: WebhookOptio
   let nextAdvice = 0;
   return async (req, res) => {
     const given = req.get('verification-token');
-    const token = req.get('validation-token');
+    const validationToken = req.get('validation-token');
     const content = Buffer.isBuffer(req.body) && req.body.length > 0 ? req.body : undefined;
     // The guide of 2023-12 sends a Validation-Token with every notification, which then is the expected one.
-    const isProven = !expected || matches(given, expected) || matches(token, expected);
+    const isProven = !expected || matches(given, expected) || matches(validationToken, expected);
     const isWrong = given !== undefined && !isProven;
     // RingCentral's handshake has no Verification-Token.
-    if (isWrong && !content) throw refusal(401, 'Wrong token: expected, `npm run register` tries one');
+    if (isWrong && !content) throw refusal(401, 'Wrong token: `npm run register` tries one on purpose');
     if (isWrong) refuseNotification();
     const notification = content && readNotification(content, req.get('content-type'));
     if (notification && !isProven) refuseNotification();
-    if (!notification && token === undefined)
+    if (!notification && validationToken === undefined)
       throw refusal(400, 'Neither a handshake (Validation-Token) nor a notification (JSON with a string "event")');
     // With the other headers, the answer then stays far under 1024 bytes.
-    if (token && token.length > 500) throw refusal(400, 'Validation-Token is longer than 500 characters');
+    if (validationToken && validationToken.length > 500)
+      throw refusal(400, 'Validation-Token is longer than 500 characters');
     if (notification) await logNotification(notification);
-    if (token !== undefined) res.setHeader('Validation-Token', token);
-    res.locals['isOwnCheck'] = token !== undefined && ownChecks?.delete(token);
+    if (validationToken !== undefined) res.setHeader('Validation-Token', validationToken);
+    res.locals['isOwnCheck'] = validationToken !== undefined && ownChecks?.delete(validationToken);
     res.setHeader('Content-Type', 'application/json').end();
   };
 

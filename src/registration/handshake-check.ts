@@ -6,7 +6,8 @@ import { NoAnswer, request } from '../request.js';
 import { safeText, withoutPassword } from '../show.js';
 
 /** RingCentral takes fewer bytes, headers and body, and waits no longer (Developer Guide, "Creating Webhooks"). */
-const [MAX_ANSWER_BYTES, MAX_ANSWER_MS] = [1024, 3000];
+const MAX_ANSWER_BYTES = 1024;
+const MAX_ANSWER_MS = 3000;
 
 /** Tries an address before RingCentral does: without a token, with this one, and with a wrong one. Throws a Failure. */
 export async function checkAddress(address: string, verificationToken: string, say: Say): Promise<void> {
@@ -62,7 +63,7 @@ const CAUSES: [RegExp, string][] = [
   [/CERT|SIGNATURE|ISSUER|TLS/, 'its certificate is not valid. Often the intermediate is missing: serve it too.'],
   [/^TOO_LARGE$/, OTHER],
   [/^TIMEOUT$/, 'is the receiver stopped, or the tunnel slow? RingCentral waits no longer.'],
-  [/^ECONNREFUSED$/, `nothing listens there: is ${RECEIVER} running?`],
+  [/^ECONNREFUSED$/, `nothing listens there: are ${RECEIVER} and the tunnel running?`],
   [/^ENOTFOUND$/, 'its name is unknown: is the tunnel running?'],
   [/^/, `are ${RECEIVER} and the tunnel running?`],
 ];

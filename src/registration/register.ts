@@ -1,7 +1,7 @@
 import { voicemailExtension } from '../contract.js';
 import { Failure, messageOf } from '../errors.js';
 import type { Say } from '../program.js';
-import { hasCode, PERMISSIONS } from '../ringcentral/errors.js';
+import { hasCode, PERMISSIONS, RingCentralError } from '../ringcentral/errors.js';
 import type { Session } from '../ringcentral/session.js';
 import { createSubscription, deleteUnlessGone, isLive, listSubscriptions } from '../ringcentral/subscriptions.js';
 import { refusedFilters, type Subscription, type Target } from '../ringcentral/subscriptions.js';
@@ -16,8 +16,8 @@ export interface Wanted extends Target {
 }
 
 /**
- * Subscribes a checked address, and deletes its earlier subscriptions once the new one is live. `refused` and `left` are
- * messages. Throws a Failure only if nothing was changed, or if one was deleted to make room, and the new one was refused.
+ * Subscribes a checked address, and once that is live, deletes its earlier subscriptions: `replaced` is how many, `refused`
+ * and `left` are messages. Throws a Failure only if nothing was changed, or if the new one is refused after one made room.
  */
 export async function register(session: Session, wanted: Wanted, say: Say) {
   const isOurs = (each: Subscription) => isSameAddress(each.address, wanted.address) || wanted.isFormer?.(each);
@@ -30,8 +30,8 @@ export async function register(session: Session, wanted: Wanted, say: Say) {
     await deleteUnlessGone(session, leaving.id);
     return createLive(session, wanted).catch((refusal: unknown) => {
       const next = 'The earlier subscription is deleted, so none may be left: solve this, and run this again.';
-      if (refusal instanceof Failure) refusal.message += `\n${next}`;
-      throw refusal;
+      const message = `${messageOf(refusal)}\n${next}`;
+      throw refusal instanceof RingCentralError ? refusal.withMessage(message) : new Failure(message);
     });
   });
   // Another run may have created one meanwhile.
@@ -69,7 +69,7 @@ async function createLive(session: Session, wanted: Wanted) {
   throw new Failure(`${why.join('\n')} Run this again.`);
 }
 
-/** Creates a subscription. If only some are needed, it leaves out event filters that RingCentral names in a refusal. */
+/** Creates a subscription. If only some are needed, without event filters that a refusal names: `named` gets filter → refusal. */
 async function createWithout(named: Map<string, string>, session: Session, wanted: Wanted): Promise<Subscription> {
   const eventFilters = wanted.eventFilters.filter((filter) => !named.has(filter));
   return createSubscription(session, eventFilters, wanted).catch((error: unknown) => {

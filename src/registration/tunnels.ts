@@ -2,12 +2,12 @@ import { Failure } from '../errors.js';
 import { request } from '../request.js';
 import { deliveryAddress, isLocal, type AddressSettings } from '../settings.js';
 import { safeText } from '../show.js';
-import { fieldsOf, parseJson, textOf } from '../unknown.js';
+import { fieldsOf, parseJson, textOf, textOrNumberOf } from '../unknown.js';
 
 /** No tunnel leads to the receiver's port. */
 export class NoTunnel extends Failure {}
 
-/** The delivery address that is set, or else that of the tunnel to the receiver, which `found` shows. Throws a Failure. */
+/** The delivery address that is set, or else that of the tunnel to the receiver, which `found` names. Throws a Failure. */
 export async function findAddress(settings: AddressSettings, signal?: AbortSignal) {
   const { address, port, isServerLocal } = settings;
   const result = address === undefined ? await findTunnel(settings, signal) : { address, found: undefined };
@@ -42,7 +42,7 @@ async function findTunnel({ port, ngrokApiUrls, cloudflaredApiUrls }: AddressSet
 function ask(program: string, setting: string, apiUrls: string[], read: typeof ngrokTunnels, signal?: AbortSignal) {
   return apiUrls.map(async (apiUrl) => {
     const tunnels = await read(apiUrl, signal).catch(() => undefined);
-    // At the usual ports anything may answer, or nothing: only a URL that was set has to be right.
+    // At the usual ports anything may answer, or nothing: only a URL that was set has to be right. This says that it is not.
     if (!tunnels) return apiUrls.length > 1 ? [] : [{ url: '', port: NaN, found: `no ${program} at ${setting}` }];
     return tunnels.map((each) => ({ ...each, found: `${program}: ${safeText(each.url)} → localhost:${each.port}` }));
   });
@@ -60,8 +60,8 @@ async function ngrokTunnels(apiUrl: string, signal?: AbortSignal) {
   const list = Array.isArray(tunnels) ? tunnels : (await getJson(`${apiUrl}/api/endpoints`, signal))['endpoints'];
   if (!Array.isArray(list)) return undefined;
   const all = list.map(fieldsOf).map((each) => {
-    const to = fieldsOf(each['config'])['addr'] ?? fieldsOf(each['upstream'])['url'];
-    return { url: textOf(each['public_url'] ?? each['url']) ?? '', port: portOf(String(to)) };
+    const to = textOrNumberOf(fieldsOf(each['config'])['addr'] ?? fieldsOf(each['upstream'])['url']);
+    return { url: textOf(each['public_url'] ?? each['url']) ?? '', port: portOf(to ?? '') };
   });
   // `*.internal` names are not public.
   return all.filter(({ url }) => url !== '' && !/\.internal(:\d+)?\/?$/.test(url));
@@ -77,8 +77,9 @@ async function cloudflaredTunnels(apiUrl: string, signal?: AbortSignal) {
     // A named tunnel has its public names in the rules, unless they are configured elsewhere or `*.example.com`.
     const name = textOf(quick) ?? textOf(hostname) ?? '*';
     // Other rules lead to `http_status:404`, `ssh://…`.
-    const isUseful = /^https?:/.test(String(service)) && !name.includes('*');
-    return isUseful ? [{ url: `https://${name}`, port: portOf(String(service)) }] : [];
+    const to = textOf(service) ?? '';
+    const isUseful = /^https?:/.test(to) && !name.includes('*');
+    return isUseful ? [{ url: `https://${name}`, port: portOf(to) }] : [];
   });
 }
 
@@ -89,11 +90,10 @@ function portOf(to: string): number {
 }
 
 /** Whether ngrok or cloudflared handed out the name of an address. Some of these change at every start. */
-export function isTunnelName(address: string): boolean {
-  return URL.canParse(address) && /\.(ngrok(-free)?\.(app|dev|io)|trycloudflare\.com)$/.test(new URL(address).hostname);
-}
+export const isTunnelName = (address: string) =>
+  URL.canParse(address) && /\.(ngrok(-free)?\.(app|dev|io)|trycloudflare\.com)$/.test(new URL(address).hostname);
 
-/** Whether two addresses lead to the same receiver, which ignores a slash at the end. */
+/** Whether two addresses lead to the same receiver, which ignores a slash at the end, and gets no fragment (#…). */
 export function isSameAddress(one: string, other: string): boolean {
   const bare = (address: string) => (URL.canParse(address) ? new URL(address).href : address).replace(/\/?(#.*)?$/, '');
   return bare(one) === bare(other);

@@ -17,6 +17,11 @@ export class RingCentralError extends Failure {
   ) {
     super(message);
   }
+
+  /** The same error with another message. */
+  withMessage(message: string): RingCentralError {
+    return new RingCentralError(message, this.kind, this.status, this.codes, this.retryAfterMs);
+  }
 }
 
 function is(...kinds: Kind[]) {
@@ -34,6 +39,8 @@ export const isTemporary = is('blocked', 'unanswered');
 /** Whether something thrown is a refusal with this code, or of this parameter. */
 export const hasCode = (error: unknown, code: string) =>
   error instanceof RingCentralError && error.codes.includes(code);
+/** Whether something thrown says that what was asked for is not there, perhaps not any more. */
+export const isNotFound = (error: unknown) => error instanceof RingCentralError && error.status === 404;
 /** How long RingCentral asks to wait after something thrown, in milliseconds; 0 if it does not. */
 export const retryAfterMs = (error: unknown) => (error instanceof RingCentralError ? error.retryAfterMs : 0);
 
@@ -79,22 +86,18 @@ export async function readRefusal(sent: Request, answer: Response, settings: Rin
   // A code is one word. Without one, a gateway or another program answered.
   const codes = [first['errorCode'], errorCode, error].flatMap((each) => shownText(each)?.match(/^[\w-]+$/) ?? []);
   const [code = `${server} answered ${status}`] = codes;
-
-  const isRefusal = codes.length > 0 && status >= 400 && status < 500;
+  const isRefusal = codes.length > 0 && status >= 400 && status < 500 && status !== 408;
   let kind: Kind = isRefusal || status === 404 ? 'refused' : 'unanswered';
-  if ([401, 408, 429].includes(status)) kind = 'blocked';
+  if ([401, 429].includes(status)) kind = 'blocked';
   if (isRefusal && status !== 429 && sent.url.endsWith('/token')) kind = 'login refused';
-
   const said = [first['message'], message, error_description].map((each) => shownText(each)).find(Boolean) ?? '';
   // RingCentral may repeat what it was sent.
   const accessToken = sent.headers.get('authorization')?.split(' ')[1];
   const secrets = [clientSecret, verificationToken, 'jwt' in login ? login.jwt : login.password, accessToken];
   const words = secrets.some((secret) => secret && said.includes(secret)) ? '' : said;
-
   // Without Retry-After: 30 seconds or more (Developer Guide, "API rate limits").
   const asked = Number.parseFloat(answer.headers.get('retry-after') ?? '');
   const seconds = Number.isNaN(asked) ? 60 : Math.min(Math.max(asked, 1), 3600);
-
   codes.push(shownText(first['parameterName'])?.split('.').at(-1) ?? '');
   const table = Object.entries(adviceTable(seconds, settings));
   const adviceOn = (key: string) => table.find(([keys]) => keys.split(' ').includes(key))?.[1];

@@ -19,13 +19,14 @@ export type Watched = { eventFilters: string[]; mailboxes: Mailbox[]; problems: 
 /** Every extension of the account, with the reason if it cannot be watched. Throws a Failure. */
 export async function listExtensions(session: Session): Promise<Extension[]> {
   const all = await listAll(session, 'look up the extensions', '/restapi/v1.0/account/~/extension');
-  const known = all.filter(({ id }) => /^\d+$/.test(textOrNumberOf(id) ?? ''));
-  return known.map(({ id, extensionNumber, name, status, type }) => {
+  return all.flatMap(({ id: given, extensionNumber, name, status, type }) => {
+    const id = textOrNumberOf(given) ?? '';
+    if (!/^\d+$/.test(id)) return [];
     const number = textOrNumberOf(extensionNumber);
-    const shown = number ? `ext. ${safeText(number)}` : `extension ${String(id)}`;
+    const shown = number ? `ext. ${safeText(number)}` : `extension ${id}`;
     const label = [shown, shownText(name)].filter(Boolean).join(', ');
     const without = WITHOUT_MAILBOX.test(textOf(type) ?? '') ? 'has no mailbox' : '';
-    return { id: String(id), number, label, problem: status === 'Enabled' ? without : 'is not enabled' };
+    return { id, number, label, problem: status === 'Enabled' ? without : 'is not enabled' };
   });
 }
 

@@ -1,10 +1,9 @@
 import { fieldsOf, textOrNumberOf } from '../unknown.js';
+import { badAnswer } from './errors.js';
 import type { Session } from './session.js';
 
 /** What identifies an item: its id, or all of it if it has none. */
-export function itemKey(item: Record<string, unknown>): string {
-  return textOrNumberOf(item['id']) ?? JSON.stringify(item);
-}
+export const itemKey = (item: Record<string, unknown>) => textOrNumberOf(item['id']) ?? JSON.stringify(item);
 
 /** Awaited before each page of a list. */
 export type Turn = (page: number) => Promise<void>;
@@ -14,7 +13,8 @@ export async function listAll(session: Session, doing: string, url: string, filt
   const found = new Map<string, Record<string, unknown>>();
   // The most that a page may hold (API reference, "List Messages").
   const query = { ...filter, perPage: 1000 };
-  for (let page = 1; ; page++) {
+  // Memory stays bounded.
+  for (let page = 1; page <= 100; page++) {
     await turn?.(page);
     const { records, answer } = await session.list(doing, url, { ...query, page });
     const before = found.size;
@@ -25,4 +25,5 @@ export async function listAll(session: Session, doing: string, url: string, filt
     const isLast = !fieldsOf(answer['navigation'])['nextPage'] && records.length < perPage;
     if (isLast || found.size === before) return [...found.values()];
   }
+  throw badAnswer(doing, 'RingCentral sent a list without an end');
 }

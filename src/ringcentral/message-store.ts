@@ -1,7 +1,7 @@
 import { voicemailFilter } from '../contract.js';
 import type { WebhookEvent } from '../log/event-log.js';
 import { fieldsOf, itemsOf, textOf, textOrNumberOf } from '../unknown.js';
-import { RingCentralError } from './errors.js';
+import { isNotFound } from './errors.js';
 import { itemKey, listAll, type Turn } from './list.js';
 import type { Session } from './session.js';
 
@@ -13,7 +13,7 @@ const storeOf = (extension: string) => `/restapi/v1.0/account/~/extension/${exte
 /** When a message was left, in milliseconds; NaN if it does not say. */
 export const messageTime = (message: Message) => Date.parse(textOf(message['creationTime']) ?? '');
 
-/** The order in which messages came. */
+/** The order in which messages came, those without a time first. */
 export const byTime = (one: Message, other: Message) => (messageTime(one) || 0) - (messageTime(other) || 0);
 
 /** A voicemail of the message store as the event that its notification would be. */
@@ -34,7 +34,7 @@ export function listVoicemails(session: Session, extension: string, since: numbe
 export async function readVoicemail(session: Session, extension: string, id: string): Promise<Message | undefined> {
   const url = `${storeOf(extension)}/${encodeURIComponent(id)}`;
   return session.json('read a voicemail', { method: 'GET', url }).then(fieldsOf, (error: unknown) => {
-    if (!(error instanceof RingCentralError) || error.status !== 404) throw error;
+    if (!isNotFound(error)) throw error;
     return undefined;
   });
 }

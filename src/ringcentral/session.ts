@@ -9,6 +9,7 @@ import { safeText, withoutPassword } from '../show.js';
 import { fieldsOf, parseJson, textOf } from '../unknown.js';
 import { badAnswer, readRefusal, RingCentralError } from './errors.js';
 
+type Send = () => Promise<Response>;
 type SessionOptions = { say: Say; signal?: AbortSignal | undefined; timeoutMs?: number };
 
 /** `url` is a path, or a whole URL. */
@@ -49,25 +50,24 @@ export function createSession(settings: RingCentralSettings, { say, signal, time
   }
 
   /** Sends, and once more after a new login, if RingCentral asks to wait up to a minute, or if a GET got a 5xx. */
-  async function attempt(doing: string, method: string, send: () => Promise<Response>, isLast = false) {
+  async function attempt(doing: string, method: string, send: Send, turn: 'first' | 'last' = 'first') {
     const used = method === 'LOGIN' ? undefined : logIn();
     await used;
     try {
       return await send();
     } catch (error) {
       if (!(error instanceof RingCentralError)) throw error;
-      const hasEnded = used && !isLast && error.status === 401;
+      const hasEnded = used && turn === 'first' && error.status === 401;
       // Another request may have logged in meanwhile.
       if (hasEnded && login === used) login = undefined;
       const waitMs = method === 'GET' && error.status >= 500 ? SECOND_MS : error.retryAfterMs;
-      if (!hasEnded && (isLast || waitMs === 0 || waitMs > MINUTE_MS)) {
+      if (!hasEnded && (turn === 'last' || waitMs === 0 || waitMs > MINUTE_MS)) {
         const what = error.kind === 'login refused' ? 'RingCentral rejected the login' : `Could not ${doing}`;
-        error.message = `${what}: ${error.message}`;
-        throw error;
+        throw error.withMessage(`${what}: ${error.message}`);
       }
       if (error.status === 429) say(`Too many requests: waiting ${waitMs / SECOND_MS} s, as RingCentral asks.`);
       await sleep(waitMs, undefined, signal && { signal });
-      return attempt(doing, method, send, true);
+      return attempt(doing, method, send, 'last');
     }
   }
 

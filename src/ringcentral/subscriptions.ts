@@ -2,7 +2,7 @@ import type CreateWebhookSubscriptionRequest from '@rc-ex/core/definitions/Creat
 import { DAY_MS, HOUR_MS } from '../pace.js';
 import { plural, shownText } from '../show.js';
 import { fieldsOf, itemsOf, textOf } from '../unknown.js';
-import { badAnswer, hasCode, isUnanswered, RingCentralError } from './errors.js';
+import { badAnswer, hasCode, isNotFound, isUnanswered } from './errors.js';
 import type { Session } from './session.js';
 
 const PATH = '/restapi/v1.0/subscription';
@@ -55,15 +55,14 @@ export function createSubscription(session: Session, eventFilters: string[], { a
     } catch (error) {
       if (years === 20 && hasCode(error, 'expiresIn')) return create(10);
       const next = 'The subscription may exist anyway. Run `npm run register` again: it leaves only one.';
-      if (isUnanswered(error)) error.message += `\n${next}`;
-      throw error;
+      throw isUnanswered(error) ? error.withMessage(`${error.message}\n${next}`) : error;
     }
   };
   // At most 20 years (community.ringcentral.com), or 10 (API reference). RingCentral may grant less.
   return create(20);
 }
 
-/** Throws a Failure. */
+/** Deletes a subscription. Throws a Failure, also if there is none with this id. */
 export async function deleteSubscription(session: Session, id: string): Promise<void> {
   await session.text(`delete subscription ${id}`, { method: 'DELETE', url: `${PATH}/${encodeURIComponent(id)}` });
 }
@@ -71,8 +70,7 @@ export async function deleteSubscription(session: Session, id: string): Promise<
 /** Deletes a subscription, which may be gone already: expired, or deleted by another run. Throws a Failure. */
 export async function deleteUnlessGone(session: Session, id: string): Promise<void> {
   await deleteSubscription(session, id).catch((error: unknown) => {
-    const isGone = error instanceof RingCentralError && error.status === 404;
-    if (!isGone && !hasCode(error, 'SUB-507') && !hasCode(error, 'CMN-102')) throw error;
+    if (!isNotFound(error) && !hasCode(error, 'SUB-507') && !hasCode(error, 'CMN-102')) throw error;
   });
 }
 
@@ -97,6 +95,7 @@ export function refusedFilters(subscription: Subscription, asked: string[], owne
 /** Since when voicemails may be missing, in milliseconds: an hour before the first ended; a day ago if it does not say. */
 export function missedSince(ended: Subscription[], now: number): number {
   const since = ended.map(({ blacklistedAt, expirationTime }) => {
+    // Only a time as the API writes it: an odd one may lie in another age.
     const end = [blacklistedAt, expirationTime].find((at) => /^20\d\d-/.test(at) && Date.parse(at) < now);
     return end === undefined ? now - DAY_MS : Date.parse(end) - HOUR_MS;
   });

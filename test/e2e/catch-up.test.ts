@@ -102,7 +102,7 @@ describe('several mailboxes', () => {
       platform.store({ id: i + 1, creationTime: minutesAgo(10 - i) }, extension);
   });
 
-  it('are logged in one order, each as of its extension', async () => {
+  it('are logged in one order, each under its extension', async () => {
     const { status, stdout } = await catchUp([], { WEBHOOK_EXTENSIONS: '200,102,101' });
     expect(status).toBe(0);
     expect(idsIn(stdout)).toEqual([1, 2, 3, 4]);
@@ -140,7 +140,7 @@ describe('several mailboxes', () => {
     expect(asksFor(STORE)).toEqual([]);
   });
 
-  itIfScript('show on a terminal how far it is', async () => {
+  itIfScript('show the progress on a terminal', async () => {
     await runOnTerminal('scripts/catch-up', env({ WEBHOOK_EXTENSIONS: 'all' })).screen.match(
       /Mailbox 1 of 3[^]*Mailbox 3 of 3[^]*Voicemail 4 of 4[^]*Logged 4 voicemails/,
     );
@@ -181,7 +181,7 @@ describe('recordings', () => {
     );
   });
 
-  it('cannot be saved in a file: this is said before anything is sent', async () => {
+  it('need a folder: a file in its place is reported before anything is sent', async () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
     expect(await save(file)).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining(file) });
@@ -196,7 +196,7 @@ it.each<[string[], string | number]>([
   [['--since', '2026-02-03'], '2026-02-02T15:00:00.000Z'],
   [['--since', '2026-02-03T08:00'], '2026-02-02T23:00:00.000Z'],
   [['--since', '2026-02-03T08:00:00Z'], '2026-02-03T08:00:00.000Z'],
-])("is by RingCentral's clock, which also ends it, and by local time without a zone: %j", async (args, since) => {
+])("lists from --since to now by RingCentral's clock, a time without a zone being local: %j", async (args, since) => {
   platform.clockOffsetMs = -5 * DAY_MS;
   fill(1);
   const before = platform.now;
@@ -213,7 +213,7 @@ it.each<[string[], string | number]>([
   }
 });
 
-it('--since is not after RingCentral’s clock', async () => {
+it('refuses a --since that is not in the past by RingCentral’s clock', async () => {
   platform.clockOffsetMs = -5 * DAY_MS;
   const yesterday = new Date(Date.now() - DAY_MS).toISOString();
   const { status, stdout, stderr } = await catchUp(['--since', yesterday]);
@@ -240,7 +240,7 @@ it.each<[string[], Record<string, string>, RegExp]>([
   expect(platform.requests).toEqual([]);
 });
 
-it('says so if there is nothing to catch up: no event filter names voicemails', async () => {
+it('says that there is nothing to log if no event filter names voicemails', async () => {
   const WEBHOOK_EVENT_FILTERS = '/restapi/v1.0/account/~/extension/~/presence';
   const stderr = expect.stringMatching(/^WEBHOOK_EVENT_FILTERS has no voicemail filter \(.*presence\)/);
   expect(await catchUp([], { WEBHOOK_EVENT_FILTERS })).toEqual({ status: 1, stdout: '', stderr });

@@ -57,7 +57,7 @@ it('shows registration, voicemail and transcript, whatever is set, also if port 
     expect(stdout + stderr).not.toContain(WRONG);
     expect(stderr).not.toMatch(/^ +at /m);
   }
-  // The programs that it starts are told of colours, too: a bold summary, and a faint payload.
+  // The programs that it starts style their output, too: a bold summary, and a faint payload.
   const escapes = (text = '') => text.split('\u001b').length - 1;
   expect(escapes(runs[0]?.stdout)).toBe(0);
   expect(escapes(runs[1]?.stdout)).toBeGreaterThan(3);

@@ -65,14 +65,14 @@ it.each<[string, Buffer, number]>([
 it.each([
   ['', '['],
   ['with brackets in its strings', '["]",'],
-])('has enough memory, even a little, for 100 KiB that would be 300 MB if they were indented %s', async (_, level) => {
+])('does not run out of a small memory by 100 KiB that would be 300 MB if they were indented %s', async (_, level) => {
   const small = await start([...FAST_CLOCK, '--max-old-space-size=100']);
   const deepAndWide = `${level.repeat(4000)}1${',1'.repeat(35_000)}${']'.repeat(4000)}`;
   expect(statuses(await exchange(small.port, post(`{"event":"/x","a":${deepAndWide}}`)))).toEqual([200]);
   expect(small.child.exitCode).toBeNull();
 });
 
-it('takes what follows a Content-Length that is too small for a request of its own, without credit', async () => {
+it('does not trust what follows too small a Content-Length: it is a request of its own', async () => {
   const smuggled = `POST /webhook HTTP/1.1\r\nHost: x\r\n${JSON_TYPE}\r\nContent-Length: 21\r\nConnection: close\r\n\r\n{"event":"/smuggled"}`;
   const outer = `POST /webhook HTTP/1.1\r\nHost: x\r\n${JSON_TYPE}\r\nVerification-Token: ${TOKEN}\r\nContent-Length: 2\r\n\r\n{}`;
   const socket = connect(receiver.port, '127.0.0.1');
@@ -84,7 +84,7 @@ it('takes what follows a Content-Length that is too small for a request of its o
   expect(receiver.stdout.text).not.toMatch(/smuggled/);
 });
 
-it('cuts off who sends headers or a body by the drop, or nothing, and serves the others meanwhile', async () => {
+it('cuts off clients that send headers or a body by the drop, or nothing, and serves the others meanwhile', async () => {
   const slow = [
     ['POST /webhook HTTP/1.1\r\nHost: x\r\n', 'X'],
     ['POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n', ' '],

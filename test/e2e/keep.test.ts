@@ -61,8 +61,8 @@ itIfNotWindows(
     const { begin } = await start();
     const first = begin();
     await first.stderr.match(/Call the number/);
-    const told = (await platform.leaveVoicemail()).message;
-    await first.stdout.match(new RegExp(`"id":${told.id}`));
+    const notified = (await platform.leaveVoicemail()).message;
+    await first.stdout.match(new RegExp(`"id":${notified.id}`));
     const lost = platform.store();
     await first.stdout.match(new RegExp(`"id":${lost.id}`));
     // By the next list the ledger has it.
@@ -74,7 +74,7 @@ itIfNotWindows(
     const second = begin();
     await second.stdout.match(new RegExp(`"id":${missed.id}`));
     await second.stderr.match(/Call the number/);
-    expect(first.ids()).toEqual([told.id, lost.id]);
+    expect(first.ids()).toEqual([notified.id, lost.id]);
     expect(second.ids()).toEqual([missed.id]);
     expect(await second.end('SIGTERM')).toBe(0);
     // kill -9 left the session of the first one.

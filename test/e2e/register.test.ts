@@ -50,7 +50,7 @@ it('finds the address through ngrok, subscribes for 20 years, and says what come
   expect(receiver.events).toHaveLength(1);
 });
 
-it('says from when on to catch up: with --json, the subscription alone is on stdout', async () => {
+it('says since when to catch up; with --json, only the subscription is on stdout', async () => {
   const { platform, receiver, register } = await start();
   const ended = (blacklistedAt: string) => ({ status: 'Blacklisted', blacklistedData: { blacklistedAt } });
   platform.subscriptions = [
@@ -66,7 +66,7 @@ it('says from when on to catch up: with --json, the subscription alone is on std
 });
 
 const SOME = [500_000_000, 315_360_000, 604_800, 0];
-it.each(SOME)('warns of a life that is under two years, or unknown: %i s', async (seconds) => {
+it.each(SOME)('warns if the subscription ends within two years, or at an unknown time: %i s', async (seconds) => {
   const { platform, receiver, register } = await start();
   platform.maxExpiresIn = { seconds, over: 'clip' };
   const unknown = { status: 200, body: earlier(receiver.address, { expirationTime: '' }) };
@@ -99,7 +99,7 @@ describe('WEBHOOK_EXTENSIONS', () => {
   const all = [EXTENSION_ID, COLLEAGUE, QUEUE].map(voicemailFilter);
   const withIds = (filters: string[]) => filters.map((filter) => filter.replace('~', ACCOUNT_ID));
 
-  it('all: what will not come is named, and the rest is there', async () => {
+  it('all: names what is refused, and subscribes to the rest', async () => {
     const { platform, register } = await start();
     platform.refusedFilters.set(COLLEAGUE, 'disabled');
     const { status, stdout, stderr } = await register([], { WEBHOOK_EXTENSIONS: 'all' });
@@ -111,8 +111,8 @@ describe('WEBHOOK_EXTENSIONS', () => {
 
   it.each<[string, string, RegExp]>([
     ['does not exist', '101,103', /\nThere is no extension 103; the nearest: ext\. 102, Charles Babbage; /],
-    ['will not come', '101,102', /will send nothing for \S+63\/voicemail \(ext\. 102, .*\): .*permission/],
-  ])('by number: one that %s fails the run, and nothing is changed', async (_, WEBHOOK_EXTENSIONS, said) => {
+    ['is refused', '101,102', /will send nothing for \S+63\/voicemail \(ext\. 102, .*\): .*permission/],
+  ])('by number: if one %s, the run fails and changes nothing', async (_, WEBHOOK_EXTENSIONS, said) => {
     const { platform, receiver, register } = await start();
     const before = [earlier(receiver.address)];
     platform.subscriptions = [...before];
@@ -231,7 +231,7 @@ it.each<[string[], Record<string, string>, RegExp]>([
   [[], { npm_config_check: '' }, /^npm kept --no-check for itself/],
   [['a'], { npm_config_delete: 'true' }, /^npm kept --delete for itself/],
   // A setting.
-  [['7d'], { npm_config_port: '9000' }, /^npm kept --port for itself/],
+  [['7d'], { npm_config_port: '9000' }, /^npm kept --port for itself .*: set it in \.env\.\n/],
 ])('answers %j %j with what is wrong, how to get the usage, and exit status 2', async (args, env, said) => {
   const { platform, register } = await start();
   const { status, stdout, stderr } = await register(args, env);

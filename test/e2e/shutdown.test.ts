@@ -29,7 +29,7 @@ it.each([
   slow.destroy();
 });
 
-it('closes what sits idle, takes no new connections, and lets a request under way finish', async () => {
+it('closes idle connections, takes no new ones, and lets a request under way finish', async () => {
   const receiver = await Receiver.start();
   const idle = connect(receiver.port, '127.0.0.1');
   idle.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');

@@ -88,22 +88,22 @@ describe('each voicemail is logged once', () => {
 
 type Urls = { own: string; other: string };
 describe('what fails is said once when it begins, and once when it ends', () => {
-  it.each<[string, RegExp, (world: World & Urls, isBroken: boolean) => unknown]>([
-    ['RingCentral', /did not answer/, ({ platform }, isBroken) => (platform.down = isBroken)],
-    ['the tunnel', /nothing listens/, ({ tunnel }, isBroken) => (isBroken ? tunnel.close() : tunnel.open())],
-    ['another receiver', /^Another receiver/, ({ here, other, own }, isBroken) => (here.url = isBroken ? other : own)],
-    ['a mailbox', /^your extension: .*CMN-408/, ({ platform: { refusedMailboxes: refused } }, isBroken) => isBroken ? refused.set(EXTENSION_ID, 'CMN-408') : refused.clear()], // prettier-ignore
+  it.each<[string, RegExp, (world: World & Urls & { isBroken: boolean }) => unknown]>([
+    ['RingCentral', /did not answer/, ({ platform, isBroken }) => (platform.down = isBroken)],
+    ['the tunnel', /nothing listens/, ({ tunnel, isBroken }) => (isBroken ? tunnel.close() : tunnel.open())],
+    ['another receiver', /^Another receiver/, ({ here, other, own, isBroken }) => (here.url = isBroken ? other : own)],
+    ['a mailbox', /^your extension: .*CMN-408/, ({ platform: { refusedMailboxes: refused }, isBroken }) => isBroken ? refused.set(EXTENSION_ID, 'CMN-408') : refused.clear()], // prettier-ignore
   ])('%s', async (_, problem, set) => {
     const begun = await startWorld();
     const { said, stdout, url } = await startedKeep(begun);
     const world = { ...begun, own: url, other: (await startReceiver()).url };
     await compared(world);
-    await set(world, true);
+    await set({ ...world, isBroken: true });
     await said.match(problem);
     world.platform.store({ id: 7 });
     await compared(world);
     await compared(world);
-    await set(world, false);
+    await set({ ...world, isBroken: false });
     await said.match(/No problem is left\.$/);
     await stdout.match(/"id":7/);
     await compared(world);

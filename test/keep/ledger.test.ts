@@ -35,7 +35,8 @@ describe('after a restart', () => {
   it('it knows when mailboxes were met and compared, and what was there before', async () => {
     const file = ledgerFile();
     const ledger = openLedger(file);
-    for (const mailbox of ['met', 'listed', 'compared', 'told']) ledger.meet(mailbox, NOW);
+    const MAILBOXES = ['met', 'listed', 'compared', 'compared long ago'];
+    for (const mailbox of MAILBOXES) ledger.meet(mailbox, NOW);
     const messages = [
       { id: 'old', creationTime: new Date(NOW - 1).toISOString() },
       { id: 'new', creationTime: new Date(NOW).toISOString() },
@@ -44,15 +45,15 @@ describe('after a restart', () => {
     const idsOf = (due: object[]) => due.map((each) => fieldsOf(each)['id']);
     expect(idsOf(ledger.due('listed', messages))).toEqual(['new']);
     ledger.compared('compared', NOW + 5 * HOUR_MS);
-    ledger.compared('told', NOW - 23 * HOUR_MS);
+    ledger.compared('compared long ago', NOW - 23 * HOUR_MS);
     await written();
     const next = openLedger(file);
     next.meet('met', NOW + 9 * HOUR_MS);
     const added = { ...messages[0], id: 'added later' };
     expect(idsOf(next.due('listed', [...messages, added]))).toEqual(['new', 'added later']);
-    const hours = (mailbox: string) => (next.since(mailbox) - NOW) / HOUR_MS;
-    expect(['met', 'listed', 'compared', 'told'].map(hours)).toEqual([-1, -1, 4, -24]);
-    expect(['met', 'listed', 'compared', 'told'].map((each) => next.isNew(each))).toEqual([true, true, false, false]);
+    const since = MAILBOXES.map((mailbox) => [mailbox, (next.since(mailbox) - NOW) / HOUR_MS]);
+    expect(Object.fromEntries(since)).toEqual({ met: -1, listed: -1, compared: 4, 'compared long ago': -24 });
+    expect(MAILBOXES.filter(next.isNew)).toEqual(['met', 'listed']);
   });
 
   it.each([
@@ -69,6 +70,18 @@ describe('after a restart', () => {
     expect(logged(file)).toEqual(['1', '2']);
     expect(ledger.problem()).toBeUndefined();
   });
+});
+
+it('the file of an earlier version is known, too', () => {
+  const file = ledgerFile();
+  const lines = [
+    '{"mailbox":"7","met":"2026-11-24T22:30:00.000Z"}',
+    '{"logged":"1","awaited":"7"}',
+    '{"transcribed":"1"}',
+  ];
+  writeFileSync(file, lines.join('\n'));
+  const { since, logged } = openLedger(file);
+  expect([since('7'), ...logged]).toEqual([NOW - HOUR_MS, ['1', undefined]]);
 });
 
 it('the file stays small, and what is newest is known', async () => {
@@ -95,7 +108,8 @@ it.each<[string, boolean, (ledger: Ledger) => unknown]>([
   ['of its address, by another way to write it', true, (ledger) => ledger.subscribing(`${ADDRESS}/`, NOW)],
   ['of that address, from before', false, (ledger) => ledger.subscribing(ADDRESS, NOW + 9000)],
   ['of another address', false, (ledger) => ledger.subscribing('https://other.example.com/', NOW)],
-  ['of an address that it left', false, (ledger) => [ADDRESS, 'two'].forEach((each) => ledger.subscribing(each, NOW)) ?? ledger.subscribed('two')], // prettier-ignore
+  ['of an address that it left', false, (ledger) => ledger.subscribing(ADDRESS, NOW) ?? ledger.subscribed(['of two'])], // prettier-ignore
+  ['by its id', true, (ledger) => ledger.subscribed(['7'])],
   ['of an address that it only wants to leave', true, (ledger) => [ADDRESS, 'two'].forEach((each) => ledger.subscribing(each, NOW))], // prettier-ignore
   ['of somebody else', false, () => {}],
 ])('a subscription %s is its own: %s', async (_, isCreated, act) => {
@@ -103,7 +117,7 @@ it.each<[string, boolean, (ledger: Ledger) => unknown]>([
   const ledger = openLedger(file);
   act(ledger);
   await written();
-  const subscription = { address: ADDRESS, creationTime: new Date(NOW).toISOString() };
+  const subscription = { id: '7', address: ADDRESS, creationTime: new Date(NOW).toISOString() };
   for (const each of [ledger, openLedger(file)]) expect(each.isCreated(subscription)).toBe(isCreated);
 });
 
@@ -119,8 +133,8 @@ it('a file that is deleted is made anew, whole', async () => {
 
 it.each([
   ['writes it, too', (file: string) => appendFileSync(file, '{"logged":"other"}\n')],
-  ['puts another in its place', (file: string) => (rmSync(file), appendFileSync(file, '{"logged":"other"}\n'))],
-])('another process that %s is told of, and its lines stay', async (_, act) => {
+  ['writes over it', (file: string) => writeFileSync(file, '{"logged":"other"}\n')],
+])('another process that %s is reported, and its lines stay', async (_, act) => {
   const file = ledgerFile();
   const ledger = openLedger(file);
   await remember(ledger, '1');
@@ -135,7 +149,7 @@ describe('a file that cannot be used', () => {
   const AFTER =
     'after a restart, voicemails may come twice. Let this user read and write it, or set KEEP_FILE to another file.';
 
-  it('is told of, and has all once it can be written', async () => {
+  it('is reported, and has all once it can be written', async () => {
     const file = join(temporaryFolder(), 'later', 'ledger');
     const ledger = openLedger(file);
     await remember(ledger, '1');
@@ -163,7 +177,7 @@ describe('a file that cannot be used', () => {
   itIfNotWindows.each([
     ['a folder', (file: string) => mkdirSync(file)],
     ['a device', (file: string) => symlinkSync('/dev/null', file)],
-  ])('is told of if %s is in its place, which stays', async (_, act) => {
+  ])('is reported if %s is in its place, which stays', async (_, act) => {
     const file = ledgerFile();
     act(file);
     const ledger = openLedger(file);

@@ -19,7 +19,6 @@ let end = new AbortController();
 let ahead = 0;
 const now = performance.now.bind(performance);
 afterEach(async () => {
-  jest.restoreAllMocks();
   end.abort();
   await closeAll();
 });
@@ -87,7 +86,7 @@ it('a recording is saved once, streamed to a file that gets its name when it is 
   expect(asked()).toBe(1);
 });
 
-itIfNotWindows('recordings are private, and people are told their paths', async () => {
+itIfNotWindows('recordings are private, and their paths are shown to people', async () => {
   const { want, save, left, folder, lines } = await start('summary');
   want(left());
   await save();

@@ -16,10 +16,7 @@ const OTHERS = voicemailFilter(OTHER_ID);
 const ELSEWHERE = 'https://hook.example.com/webhook';
 const NGROK = 'https://4f1c.ngrok-free.app/webhook';
 
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await closeAll();
-});
+afterEach(closeAll);
 
 /** A platform, a receiver, and a road to it; `begin` is a restart. */
 async function start() {
@@ -32,18 +29,11 @@ async function start() {
   const file = ledgerFile();
   const { say, lines: said } = new Said();
   const { signal } = new AbortController();
+  const parts = { session, verificationToken: TOKEN, ownChecks, say, signal };
   const begin = (given = url) => {
     const ledger = openLedger(file);
     const where = addressSettings({ RINGCENTRAL_SERVER: platform.url, WEBHOOK_ADDRESS: given });
-    const road = openRoad({
-      session,
-      addressSettings: where,
-      verificationToken: TOKEN,
-      ledger,
-      ownChecks,
-      say,
-      signal,
-    });
+    const road = openRoad({ ...parts, addressSettings: where, ledger });
     const check = (eventFilters = [FILTER], at = address) =>
       road.checkSubscription(at, { eventFilters, mailboxes: mailboxesOf(eventFilters, session), problems: [] });
     return { ledger, road, check };
@@ -60,20 +50,20 @@ const become = (overrides: object) => (platform: Platform) => Object.assign(plat
 
 it('the public address is found if it leads to this very process, which keeps that out of its access log', async () => {
   const { address, road, receiver } = await start();
-  expect(await road.findAddress()).toBe(address);
+  expect(await road.proveAddress()).toBe(address);
   await receiver.post('', { 'Validation-Token': 'of somebody else' });
   await receiver.said.match(/POST/);
   expect(receiver.said.lines).toHaveLength(1);
 });
 
-it('the public address is none if another receiver answers there, or nothing', async () => {
+it('the public address is not found if another receiver answers there, or nothing', async () => {
   const { begin, road, address } = await start();
   const other = await elsewhere();
-  expect((await failureOf(begin(other).road.findAddress())).message).toBe(
+  expect((await failureOf(begin(other).road.proveAddress())).message).toBe(
     `Another receiver answers at ${other}: notifications go there. Stop it, or give this one its own address.`,
   );
-  expect((await failureOf(begin(DEAD).road.findAddress())).message).toMatch(/nothing listens there/);
-  expect(await road.findAddress()).toBe(address);
+  expect((await failureOf(begin(DEAD).road.proveAddress())).message).toMatch(/nothing listens there/);
+  expect(await road.proveAddress()).toBe(address);
 });
 
 it('the subscription is made anew at each start, as nobody can read its token back, and only then', async () => {
@@ -124,15 +114,17 @@ it('the subscription may be one that another run made later, which stays as the 
 });
 
 it('the subscription is made anew for other events, and for another address, where only what keep made goes', async () => {
-  const { platform, check, begin, ids } = await start();
+  const { platform, check, begin, ids, address } = await start();
   platform.subscriptions = [earlier(ELSEWHERE, { id: 'a' }), earlier(NGROK, { id: 'b' })];
   await check();
   await check([FILTER, OTHERS]);
   expect(platform.subscriptions[2]?.eventFilters).toHaveLength(2);
+  // Somebody else has the address now.
+  platform.subscriptions.push(earlier(address, { id: 'c', creationTime: inDays(1) }));
   const moved = await elsewhere();
   await begin().check([FILTER], moved);
-  expect(ids().slice(0, 2)).toEqual(['a', 'b']);
-  expect(platform.subscriptions.slice(2).map(({ deliveryMode }) => deliveryMode?.address)).toEqual([moved]);
+  expect(ids().slice(0, 3)).toEqual(['a', 'b', 'c']);
+  expect(platform.subscriptions.slice(3).map(({ deliveryMode }) => deliveryMode?.address)).toEqual([moved]);
 });
 
 it('the subscription whose answer was lost goes, too, once the address has changed', async () => {
@@ -149,7 +141,7 @@ it('the subscription whose answer was lost goes, too, once the address has chang
 });
 
 it.each(['disabled', 'SUB-405'] as const)(
-  'the subscription that gets fewer events than asked for (%s) is said, and made anew a day later, not at each check',
+  'the subscription that gets fewer events than asked for (%s) is reported, and made anew a day later, not at each check',
   async (refusal) => {
     const { platform, check, changes } = await start();
     platform.refusedFilters.set(OTHER_ID, refusal);
@@ -165,7 +157,7 @@ it.each(['disabled', 'SUB-405'] as const)(
   },
 );
 
-it('the subscription that cannot be deleted is said, and tried again', async () => {
+it('the subscription that cannot be deleted is reported, and tried again', async () => {
   const { platform, check, begin, ids } = await start();
   await check();
   platform.fail('DELETE', SUBSCRIPTION, { status: 503, body: '' }, 2);

@@ -16,7 +16,6 @@ const MESSAGE = /\/message-store\/\d+$/;
 
 let end = new AbortController();
 afterEach(async () => {
-  jest.restoreAllMocks();
   end.abort();
   await closeAll();
 });
@@ -49,7 +48,7 @@ async function start(format: LogFormat = 'json') {
   return { platform, session, lines, texts, asked, askALot, begin, ...(await begin()) };
 }
 
-it.each(['Completed', 'CompletedPartially'] as const)('a transcript comes once it is %s, once', async (status) => {
+it.each(['Completed', 'CompletedPartially'] as const)('a transcript comes once, when it is %s', async (status) => {
   const { platform, left, check, lines, asked } = await start();
   left(7);
   await check();
@@ -64,7 +63,7 @@ it.each(['Completed', 'CompletedPartially'] as const)('a transcript comes once i
   expect(asked()).toBe(3);
 });
 
-it('a transcript says for people whose it is, with the text under it', async () => {
+it('a transcript for people names the caller, with the text below', async () => {
   const { platform, left, check, lines } = await start('summary');
   left(7, { creationTime: '2026-11-24T14:03:22' });
   platform.transcribe(7, 'Hi\u001b[31m Ada.');
@@ -74,7 +73,7 @@ it('a transcript says for people whose it is, with the text under it', async () 
   ]);
 });
 
-it('a transcript is awaited after a restart, and not once it came', async () => {
+it('a transcript is still awaited after a restart, unless it came', async () => {
   const { platform, left, begin, texts, asked } = await start();
   left(7);
   platform.transcribe(7, 'one');
@@ -135,6 +134,7 @@ it('a transcript is awaited for an hour', async () => {
 it.each<[string, Fault]>([
   ['cut', 'cut'],
   ['unavailable', apiError(503, 'CMN-201', 'Service Temporary Unavailable')],
+  ['too slow for a gateway', apiError(408, 'CMN-211', 'Request timeout')],
 ])('a transcript that is %s comes later, and others meanwhile', async (_, fault) => {
   const { platform, left, check, texts } = await start();
   for (const id of [7, 8]) {
@@ -146,6 +146,15 @@ it.each<[string, Fault]>([
   expect(texts()).toEqual(['text of 8']);
   for (let i = 0; i < 3; i++) await check();
   expect(texts()).toEqual(['text of 8', 'text of 7']);
+});
+
+it('a transcript that always ends the session does not hold up the others', async () => {
+  const { platform, left, check, texts } = await start();
+  for (const id of [7, 8]) left(id);
+  platform.transcribe(8, 'text of 8');
+  platform.fail('GET', /\/message-store\/7$/, { status: 401, body: '' });
+  for (let i = 0; i < 2; i++) await expect(check()).rejects.toThrow('401');
+  expect(texts()).toEqual(['text of 8']);
 });
 
 it('transcripts wait if there were too many requests, and keep to 20 a minute otherwise', async () => {

@@ -22,7 +22,11 @@ function testLog(...known: [keyOf?: typeof voicemailId, known?: string[]]) {
 function heldStdout() {
   let release = () => {};
   const taken = new Promise<void>((resolve) => (release = resolve));
-  const stdout = { lines: 0, release, write: () => (stdout.lines++, taken) };
+  const write = () => {
+    stdout.lines++;
+    return taken;
+  };
+  const stdout = { lines: 0, release, write };
   return stdout;
 }
 
@@ -57,7 +61,7 @@ it('logs each event without a uuid', async () => {
   expect(log.lines).toEqual(['{"a":1}', '{"a":1}']);
 });
 
-it('knows an event by what it is told to, and those of an earlier run', async () => {
+it('knows an event by the key that it is given, and the events of an earlier run', async () => {
   const log = testLog(voicemailId, ['7']);
   const voicemail = (id: unknown) => ({ ...event('{}', randomUUID()), event: '/voicemail', body: { id } });
   expect(await log.log(voicemail(7))).toBe('repeated');
@@ -66,7 +70,7 @@ it('knows an event by what it is told to, and those of an earlier run', async ()
   expect(await log.log({ ...voicemail(8), event: '/message-store' })).toBe('logged');
 });
 
-it('does not count as seen what could not be written, and says why it could not', async () => {
+it('does not count as logged what could not be written, and says why', async () => {
   const log = testLog();
   const { write } = log;
   log.write = () => Promise.reject(new Failure('ENOSPC: no space left on device'));

@@ -45,7 +45,7 @@ it.each([
 
 itIfIPv6('puts an address of IPv6 into brackets', () => expectToListen('::1', '[::1]'));
 
-it('cuts off what never ends its request once it is stopped, earlier than otherwise', async () => {
+it('cuts off a request that never ends once it is stopped, earlier than otherwise', async () => {
   const { port, stop } = await start();
   const socket = connect(port, '127.0.0.1');
   const answer = received(socket);
@@ -55,7 +55,7 @@ it('cuts off what never ends its request once it is stopped, earlier than otherw
   expect(await answer).toBe('HTTP/1.1 100 Continue\r\n\r\n');
 });
 
-it('names the setting that keeps it from listening, and the cure', async () => {
+it('names the setting that keeps it from listening, and says what to do', async () => {
   const { port } = await start();
   await expect(start({ port })).rejects.toThrow(
     `PORT ${port} is in use: stop what uses it (keep receives by itself: stop \`npm start\`), or set another PORT.`,
@@ -87,6 +87,7 @@ it('answers one request after the other on a connection that is kept, so briefly
 it('closes a connection whose next request comes before the last answer, and serves the others', async () => {
   const { port, events } = await start();
   await exchange(port, event('/1') + event('/2') + event('/3', 'close'));
+  expect(await exchange(port, post('Expect: x').repeat(2))).not.toMatch(/ 417 /);
   await exchange(port, event('/other', 'close'));
   expect(events).toContain('/other');
   expect(events).not.toContain('/2');

@@ -42,7 +42,7 @@ describe('handshake', () => {
     expect(refused.status).toBe(401);
     expect(refused.headers).not.toHaveProperty('validation-token');
     // Nothing is wrong.
-    await said.match(/401 .*: Wrong token: expected, `npm run register` tries one$/);
+    await said.match(/401 .*: Wrong token: `npm run register` tries one on purpose$/);
     expect(said.lines.join('\n')).not.toMatch(/Refused/);
   });
 

@@ -116,7 +116,7 @@ it('a receiver that fails only at a wrong token does not pass', async () => {
   expect(await refusal(byToken(answer(200), answer(403), answer(401)))).toMatch(/^answers 403, not 200/);
 });
 
-it('a receiver that has asked for a login is not taken for one with another token', async () => {
+it('a server that asks for a login is not taken for a receiver with another token', async () => {
   const said = await refusal(byToken(answer(401), answer(200), answer(401)));
   expect(said).toMatch(/^answers 401, not 200: .* asks for a login: let POST \/webhook through/);
 });
@@ -153,14 +153,14 @@ it.each([200, 302, 401, 404, 429, 502, 530])('no answer of ngrok itself passes: 
   expect(message).toMatch(/ ngrok says why: https:\/\/ngrok\.com\/docs\/errors\/err_ngrok_727$/);
 });
 
-it('an address does not pass if it is another program, which pours data', async () => {
+it('an address does not pass if another program sends endless data there', async () => {
   const said = await refusal((_req, res) => void res.write(Buffer.alloc(11 * 1024 * 1024)));
   expect(said).toMatch(/^gives no valid answer \(an answer of more than 10 MiB\): another program /);
 });
 
 it('an address does not pass if nothing listens', async () => {
   const { message } = await failureOf(check(`${DEAD}/webhook`));
-  expect(message).toMatch(/ gives no valid answer .*: nothing listens there: is the receiver \(`npm start` or /);
+  expect(message).toMatch(/gives no valid answer .*: nothing listens there: are .* and the tunnel running\? /);
 });
 
 it('an address does not pass if it is https and its certificate is not valid', async () => {
@@ -178,7 +178,7 @@ it.each(invalid.split(' '))('an address does not pass if its certificate is not 
   fetchFails(code);
   const { message } = await failureOf(check(ADDRESS));
   expect(message).toMatch(new RegExp(`gives no valid answer \\(${code}.*\\): its certificate is not valid\\.`));
-  // An office proxy signs by itself: Node.js has to be told of it.
+  // An office proxy signs by itself: Node.js has to know its certificate.
   expect(/; behind a proxy .*NODE_EXTRA_CA_CERTS /.test(message)).toBe(/^(UNABLE|SELF)/.test(code));
 });
 
@@ -190,7 +190,7 @@ it('an address does not pass if it is https and there is only http, for which no
 });
 
 const out = ['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ECONNREFUSED', 'ECONNRESET', 'UND_ERR_CONNECT_TIMEOUT', 'late'];
-it.each(out)('an address out of reach is told with --no-check, and a proxy that is not used: %s', async (code) => {
+it.each(out)('an address out of reach brings up --no-check, and a proxy that is not used: %s', async (code) => {
   jest.replaceProperty(process, 'env', { HTTPS_PROXY: 'http://proxy.example.com:3128' });
   const address = code === 'late' ? await serve(() => {}) : ADDRESS;
   if (address === ADDRESS) fetchFails(code);
@@ -210,13 +210,16 @@ it.each<[string, RequestListener]>([
 
 it('follows no redirect with our token', async () => {
   let asked = 0;
-  const other = await serve((req, res) => void (asked++, answer(200)(req, res)));
+  const other = await serve((req, res) => {
+    asked++;
+    answer(200)(req, res);
+  });
   const redirect = answer(307, { Location: `${other}/webhook` });
   expect(await refusal(byToken(answer(200), redirect, answer(401)))).toMatch(`answers 307 (to ${other}/webhook)`);
   expect(asked).toBe(0);
 });
 
-it('shows control characters and no password of what an address answers', async () => {
+it('shows what an address answers with control characters escaped, and without a password', async () => {
   const url = 'https://user:hunter2@b.example.com/\u009b';
   const said = await refusal(answer(302, { Location: url }));
   expect(said).toMatch(/^answers 302 \(to https:\/\/b\.example\.com\/\S*\), not 200/);
@@ -225,11 +228,9 @@ it('shows control characters and no password of what an address answers', async 
   expect(await refusal(answer(404, { 'ngrok-error-code': 'ERR_NGROK_1\u009b' }))).not.toMatch(/ngrok says/);
 });
 
-it('a single handshake can be told apart by the receiver that asked for it', async () => {
-  const nonces: unknown[] = [];
-  const url = await serve((req, res) => (nonces.push(req.headers['validation-token']), answer(200)(req, res)));
-  await shakeHands(url, { nonce: 'our-own' });
-  expect(nonces).toEqual(['our-own']);
+it('a single handshake has the nonce that it is given', async () => {
+  const url = await serve((req, res) => answer(req.headers['validation-token'] === 'own' ? 200 : 400)(req, res));
+  expect(await shakeHands(url, { nonce: 'own' })).toBe(true);
 });
 
 it('a single handshake ends once the program is told to stop', async () => {

@@ -51,7 +51,7 @@ it.each<Fault>(['cut', { status: 200, body: {} }])('nothing is changed if the li
   expect(asked(platform)).toEqual(['POST token', 'GET subscription']);
 });
 
-it('earlier subscriptions are deleted only once the new one stands', async () => {
+it('earlier subscriptions are deleted only once the new one is live', async () => {
   const { platform, run, ids } = await start();
   await run();
   const [first] = ids();
@@ -81,7 +81,7 @@ it('earlier subscriptions are also those of other addresses that are known to be
   expect(ids()).toEqual(['a', subscription.id]);
 });
 
-it('earlier subscriptions are each tried, and what could not be deleted is told, and cleared by the next run', async () => {
+it('earlier subscriptions are each tried: one that cannot be deleted is reported, and the next run deletes it', async () => {
   const { platform, run, ids } = await start({}, {}, {}, {});
   for (const fault of [UNAVAILABLE, apiError(404, 'SUB-999', 'Gone'), 'cut'] as const)
     platform.fail('DELETE', SUBSCRIPTION, fault, 1);
@@ -118,7 +118,7 @@ it('earlier subscriptions are gone, and one is left, if several run at the same 
 it.each([
   ['a', 0],
   ['b', 1],
-])('of two of the same moment the id tells the earlier, so that two runs leave one: %s', async (id, removed) => {
+])('of two of the same moment the lower id is the earlier: two runs leave one: %s', async (id, removed) => {
   const { session, ids } = await start({}, {});
   const { subscriptions } = await listSubscriptions(session);
   const [current] = subscriptions.filter((each) => each.id === id);
@@ -159,7 +159,7 @@ it.each<[string, object, RegExp]>([
   expect(asked(platform).slice(1)).toEqual(['GET subscription', 'POST subscription', 'DELETE odd']);
 });
 
-it('a new subscription that is not live is told to stay if it cannot be deleted', async () => {
+it('a new subscription that is not live is reported as left if it cannot be deleted', async () => {
   const { platform, address, run } = await start();
   createOdd(platform, address, { status: 'Blacklisted' });
   platform.fail('DELETE', SUBSCRIPTION, UNAVAILABLE);

@@ -126,7 +126,7 @@ describe('without a tunnel to the port', () => {
   });
 });
 
-it('has one chosen of several tunnels', async () => {
+it('asks to choose one of several tunnels', async () => {
   const agents = [await ngrok(tunnel('https://a.org'), tunnel('https://b.org'))];
   const { message } = await failureOf(find(agents, [await cloudflared('c.org', web(''))]));
   expect(message).toBe(

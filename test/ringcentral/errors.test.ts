@@ -60,7 +60,7 @@ it.each<[what: string, code: string, message: string, parameterName: string, adv
   ["another account's events", 'SUB-406', 'Not so', '', /^WEBHOOK_EVENT_FILTERS .* write ~ for your own\.$/],
   ['a wrong filter', 'CMN-101', 'Wrong', 'eventFilters', /^Correct WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS\.$/],
   ['a wrong address', 'CMN-101', 'Wrong', 'deliveryMode.address', /^The address is wrong \(see WEBHOOK_ADDRESS\), or /],
-])('names the cure of %s', async (_, code, message, parameterName, advice) => {
+])('says what to do about %s', async (_, code, message, parameterName, advice) => {
   const error = await refusedCreation(apiError(403, code, message, parameterName || undefined));
   expect(error.message.split('\n')[1]).toMatch(advice);
   expect(hasCode(error, parameterName.replace('deliveryMode.', ''))).toBe(true);
@@ -128,7 +128,7 @@ it('goes by the most exact code, and by the others if that one is not known', as
 });
 
 const asks = { 300: 300, 0: 1, '-5': 1, 99999999: 3600, 'Wed, 21 Oct 2026 07:28:00 GMT': 60, '': 60 };
-it.each(Object.entries(asks))('too many requests are told with when to try again: after %j', async (value, seconds) => {
+it.each(Object.entries(asks))('too many requests: it says when to try again, after %j', async (value, seconds) => {
   const fault = { status: 429, headers: value ? { 'Retry-After': value } : {}, body: { errorCode: 'CMN-301' } };
   // Short waits are waited out, once.
   jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
@@ -149,7 +149,7 @@ it.each<[string, () => string, Environment]>([
   expect(message).toMatch(/^Could not create the subscription: CMN-401\.\nAdd the missing permission /);
 });
 
-it('RingCentral’s words show control characters as what they are, in one line', async () => {
+it('RingCentral’s words are shown in one line, with control characters escaped', async () => {
   const words = '\u001b[2J\u009b31m\rgone\u0007\nDone.\nAll is well\u202e';
   const { message } = await refusedCreation(apiError(400, 'CMN-999', words));
   const shown = '\\u001b[2J\\u009b31m\\u000dgone\\u0007\\u000aDone.\\u000aAll is well\\u202e.';

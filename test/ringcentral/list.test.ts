@@ -70,6 +70,12 @@ it('all pages end if one brings nothing new', async () => {
   expect(pages()).toHaveLength(2);
 });
 
+it('all pages are refused if there is no end to them', async () => {
+  fill(101);
+  platform.maxMessagesPerPage = 1;
+  expect((await failureOf(list())).message).toMatch(/: RingCentral sent a list without an end\./);
+});
+
 it.each<Fault>(['cut', { status: 200, body: {} }])('all pages are nothing if one is %j', async (fault) => {
   fill(1500);
   platform.onRequest = ({ query }) => {

@@ -114,7 +114,7 @@ it.each<[string, Fault, string]>([
   expect(asked(platform)).toEqual(['POST token']);
 });
 
-it.each(['name', '../../1', 7, undefined])('a login with %j for its user has none', async (owner_id) => {
+it.each(['name', '../../1', 7, undefined])('a login takes %j for no user', async (owner_id) => {
   const platform = await startPlatform();
   platform.fail('POST', TOKEN_PATH, { status: 200, body: { access_token: 'x', owner_id } });
   expect((await logIn(platform)).session.ownerId).toBe('~');
@@ -148,7 +148,7 @@ it.each([0, DAYS_MS, -DAYS_MS])('RingCentral’s clock counts, %i ms off, whatev
   isNow(now, session);
 });
 
-it('RingCentral’s clock is told by refusals, too, and is that of this machine until it is told', async () => {
+it('RingCentral’s clock is read from refusals, too, and is this machine’s before the first answer', async () => {
   const platform = await startPlatform();
   Object.assign(platform, { dateHeader: false, clockOffsetMs: DAYS_MS });
   const { session } = await logIn(platform);
@@ -178,14 +178,14 @@ it('a request after a new login is the same: method, query and body', async () =
   expect(sent).toMatchObject([same, same]);
 });
 
-it('a refusal is told as RingCentral words it if a new login does not help', async () => {
+it('a refusal is reported in RingCentral’s words if a new login does not help', async () => {
   const { platform, list } = await start();
   platform.fail('GET', SUBSCRIPTIONS, apiError(401, 'OAU-999', 'Not with this app'));
   expect((await failureOf(list())).message).toBe('Could not list the subscriptions: OAU-999 Not with this app.');
   expect(asked(platform).slice(1)).toEqual(['GET subscription', 'POST token', 'GET subscription']);
 });
 
-it('a new login that is refused is sent once and told', async () => {
+it('a new login that is refused is sent once and reported', async () => {
   const { platform, list } = await start();
   platform.endSessions();
   platform.fail('POST', TOKEN_PATH, loginError('invalid_grant', 'OAU-252', 'JWT is revoked', 401));
@@ -213,7 +213,7 @@ it.each([
   expect(asked(platform)).toHaveLength(3);
 });
 
-it.each([[[61]], [[1, 45]]])('a long wait, or a second one, is told and not waited out: %j s', async (waits) => {
+it.each([[[61]], [[1, 45]]])('a long wait, or a second one, fails at once: %j s', async (waits) => {
   interceptWaits();
   const { platform, list } = await start();
   for (const wait of waits) platform.fail('GET', SUBSCRIPTIONS, tooMany(wait), 1);
@@ -240,7 +240,7 @@ it.each<Fault>([UNAVAILABLE, 'html'])('a passing failure of a GET is tried once 
   expect(asked(platform)).toHaveLength(5);
 });
 
-it.each(['POST', 'DELETE'] as const)('a passing failure of a %s is not: it may have been done', async (method) => {
+it.each(['POST', 'DELETE'] as const)('a passing failure of a %s is final: it may have been done', async (method) => {
   const { platform, session } = await start();
   platform.fail(method, /subscription/, UNAVAILABLE);
   await failureOf(session.text('do that', { method, url: LIST.url }));
@@ -252,7 +252,7 @@ it.each<[string, Fault, string]>([
   ['never comes', 'hang', `did not answer \\(no answer within 0\\.3 seconds${PROXY}`],
   ['is cut', 'cut', `did not answer \\((the connection was cut|ECONNRESET)${PROXY}`],
   ['is a page', PAGE, 'answered without JSON\\. Check RINGCENTRAL_SERVER, or try '],
-])('no answer to a request is told, what to check, and that a proxy is not used: it %s', async (_, fault, said) => {
+])('without an answer it says what to check, and that a proxy is not used: it %s', async (_, fault, said) => {
   jest.replaceProperty(process, 'env', { HTTPS_PROXY: 'http://user:hunter2@proxy.example.com:3128' });
   const { platform, list } = await start({ timeoutMs: 300 });
   platform.fail('GET', SUBSCRIPTIONS, fault);
@@ -303,7 +303,7 @@ it('a download ends after 100 MiB', async () => {
   expect(sentTo(platform, 'GET', /\/content\//)).toHaveLength(1);
 });
 
-it('a download that cannot be saved is told as it is', async () => {
+it('a download that cannot be saved fails with the error of saving', async () => {
   const { download } = await startRecording(Buffer.alloc(9));
   const full = new Error('ENOSPC');
   await expect(download(() => Promise.reject(full))).rejects.toBe(full);

@@ -80,7 +80,7 @@ it.each<[Fault, RegExp]>([
   [apiError(503, 'CMN-211', 'Unavailable'), /^Could not create the subscription: CMN-211 Unavailable\./],
   [{ status: 200, body: { records: [] } }, /: RingCentral answered without a subscription\./],
   [none, /: RingCentral answered without a subscription\./],
-])('a new subscription is told to be uncertain, and is not tried again, if the answer is %j', async (fault, what) => {
+])('a new subscription is reported as uncertain, and not tried again, if the answer is %j', async (fault, what) => {
   const { platform, create, wanted } = await start({ timeoutMs: 300 });
   platform.fail('POST', SUBSCRIPTIONS, fault);
   const { message } = await failureOf(create());

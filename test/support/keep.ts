@@ -79,19 +79,19 @@ export async function startKeep(
   const end = new AbortController();
   const [said, stdout] = [new Said(), new Said()];
   const where = { RINGCENTRAL_SERVER: platform.url, WEBHOOK_ADDRESS: tunnel.url, HOST: '127.0.0.1', PORT: '0' };
+  const write: WriteLine = (line) => Promise.resolve(stdout.say(line));
   const kept = keep(
     { ...CREDENTIALS, ...where, KEEP_FILE: file, LOG_FORMAT: 'json', ...env },
     { everyMs, folder },
-    {
-      say: said.say,
-      write: (line) => Promise.resolve(stdout.say(line)),
-      progress: () => {},
-      signal: end.signal,
-    },
+    { say: said.say, write, progress: () => {}, signal: end.signal },
   );
-  const stop = () => (end.abort(), kept);
+  const stop = () => {
+    end.abort();
+    return kept;
+  };
   enders.push(stop);
   const listening = await said.match(/^Listening on /);
-  const url = (here.url = /http:[^ ]+(?=\/webhook)/.exec(listening)?.[0] ?? '');
+  const url = /http:[^ ]+(?=\/webhook)/.exec(listening)?.[0] ?? '';
+  here.url = url;
   return { said, stdout, url, stop };
 }
