@@ -136,4 +136,8 @@ it('says that the connection was cut, or the code of Node.js, and adds that a pr
   expect(error).toMatchObject({ code: 'ECONNREFUSED', message: 'ECONNREFUSED', withProxyHint: 'ECONNREFUSED' });
   jest.replaceProperty(process, 'env', { HTTPS_PROXY: 'http://proxy' });
   expect(error.withProxyHint).toMatch(/^ECONNREFUSED; HTTPS_PROXY is set, but/);
+  jest.replaceProperty(process, 'env', { https_proxy: 'http://proxy' });
+  expect(error.withProxyHint).toMatch(/^ECONNREFUSED; https_proxy is set, but/);
+  jest.replaceProperty(process, 'env', { HTTPS_PROXY: 'http://proxy', NODE_USE_ENV_PROXY: '1' });
+  expect(error.withProxyHint).toBe('ECONNREFUSED');
 });

@@ -74,7 +74,7 @@ it.each([
   ['HOST="a#b"', 'a#b'],
   ["HOST='a'# comment", 'a'],
   ['HOST=a # b#c', 'a'],
-  ['#HOST=a#b\nHOST= # comment', ''],
+  ['#HOST=a#b\nHOST= # comment\nKEEP_FILE= # comment', ''],
   ['OTHER=a#b\nHOST=a', 'a'],
   ['OTHER="\nHOST=b#c"\nHOST=a', 'a'],
   ['\ufeffHOST=a', 'a'],
@@ -171,7 +171,7 @@ it.each<[NodeJS.ProcessEnv, string[]]>([
 ])('names what the environment sets to another value than .env: %j', (variables, names) => {
   // A password counts if there is no JWT.
   const login = variables['RINGCENTRAL_USERNAME'] ? withoutJwt : set;
-  const file = { ...login, RINGCENTRAL_PASSWORD: 'password', PORT: '1' };
+  const file = { ...login, RINGCENTRAL_PASSWORD: 'password', RINGCENTRAL_SERVER: '', PORT: '1' };
   const lines = Object.entries(file).map(([name, value]) => `${name}="${value}"\n`);
   goToFolder({ '.env': lines.join('') }, variables);
   expect(ringCentralSettings(readEnvironment()).overridden).toEqual(names);
@@ -251,6 +251,7 @@ it.each([
 });
 
 it.each([
+  ['https://user@hook.example.com', /^--address takes a URL without user name and password$/],
   ['https://user:hidden@hook.example.com', /^--address takes a URL without user name and password$/],
   ['x', /^--address is "x": it takes a URL/],
   ['', /^--address is ""/],
@@ -277,7 +278,7 @@ it('the delivery address may be on this machine if RingCentral is, as in the dem
 
 const local =
   'localhost a.localhost nas.local x.internal 127.0.0.1 127.1 2130706433 10.1.2.3 192.168.0.7 172.16.0.1 172.31.9.9 ' +
-  '169.254.1.1 0.0.0.0 [::1] [fd00::7] [fe80::1]';
+  '169.254.1.1 0.0.0.0 [::] [::1] [fd00::7] [fe80::1]';
 const notLocal =
   '10.example.com 127.0.0.1.example.com local internal.example.com 172.15.0.1 172.32.0.1 192.169.0.1 11.0.0.1 ' +
   '[2001:db8::1] fd00.example.com';
@@ -290,7 +291,7 @@ it.each<[Environment, ReturnType<typeof watchSettings>]>([
   [{ WEBHOOK_EXTENSIONS: '' }, { eventFilters: ['/restapi/v1.0/account/~/extension/~/voicemail'] }],
   [{ WEBHOOK_EVENT_FILTERS: '/restapi/a , /restapi/b' }, { eventFilters: ['/restapi/a', '/restapi/b'] }],
   [{ WEBHOOK_EXTENSIONS: '101, 102,0103,101' }, { extensions: ['101', '102', '0103'] }],
-  [{ WEBHOOK_EXTENSIONS: 'all' }, { extensions: 'all' }],
+  [{ WEBHOOK_EXTENSIONS: 'All' }, { extensions: 'all' }],
 ])('with %j, what is watched is %j', (set, expected) => {
   expect(watchSettings(set)).toEqual(expected);
 });

@@ -72,7 +72,7 @@ async function cloudflaredTunnels(apiUrl: string, signal?: AbortSignal) {
   const { hostname: quick } = await getJson(`${apiUrl}/quicktunnel`, signal);
   const { config } = await getJson(`${apiUrl}/config`, signal);
   const { ingress } = fieldsOf(config);
-  if (typeof quick !== 'string' || !Array.isArray(ingress)) return undefined;
+  if (!Array.isArray(ingress)) return undefined;
   return ingress.map(fieldsOf).flatMap(({ hostname, service }) => {
     // A named tunnel has its public names in the rules, unless they are configured elsewhere or `*.example.com`.
     const name = textOf(quick) ?? textOf(hostname) ?? '*';

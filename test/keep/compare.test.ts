@@ -216,6 +216,7 @@ it('in a mailbox that is new to the ledger what has no time is from before for g
 it.each<[string, Fault, RegExp]>([
   ['refused', apiError(403, 'CMN-408', 'No [ReadMessages]'), /CMN-408/],
   ['gone', apiError(404, 'CMN-102', 'Not found'), /CMN-102/],
+  ['gone without a word', { status: 404, body: '' }, /404/],
   ['broken', apiError(500, 'CMN-201', 'Service Temporary Unavailable'), /CMN-201/],
   ['cut', 'cut', /cut/],
   ['without records', { status: 200, body: { paging: {} } }, /without a list/],

@@ -69,6 +69,8 @@ describe('after a restart', () => {
     await remember(ledger, '2');
     expect(logged(file)).toEqual(['1', '2']);
     expect(ledger.problem()).toBeUndefined();
+    for (const mailbox of ['7', '8']) ledger.meet(mailbox, NOW);
+    expect(['7', '8'].map(ledger.since)).toEqual([NOW - HOUR_MS, NOW - HOUR_MS]);
   });
 });
 
@@ -105,6 +107,8 @@ itIfNotWindows('only its owner can read the file', () => {
 
 it.each<[string, boolean, (ledger: Ledger) => unknown]>([
   ['of its address', true, (ledger) => ledger.subscribing(ADDRESS, NOW)],
+  ['of its address, in the same second', true, (ledger) => ledger.subscribing(ADDRESS, NOW + 999)],
+  ['of its address, not only the last', true, (ledger) => [NOW, NOW + 9000].forEach((at) => ledger.subscribing(ADDRESS, at))], // prettier-ignore
   ['of its address, by another way to write it', true, (ledger) => ledger.subscribing(`${ADDRESS}/`, NOW)],
   ['of that address, from before', false, (ledger) => ledger.subscribing(ADDRESS, NOW + 9000)],
   ['of another address', false, (ledger) => ledger.subscribing('https://other.example.com/', NOW)],
@@ -124,11 +128,19 @@ it.each<[string, boolean, (ledger: Ledger) => unknown]>([
 it('a file that is deleted is made anew, whole', async () => {
   const file = ledgerFile();
   const ledger = openLedger(file);
-  await remember(ledger, '1');
+  const old = { id: 'old', creationTime: new Date(NOW - 1).toISOString() };
+  ledger.meet('7', NOW);
+  ledger.due('7', [old]);
+  ledger.subscribing(ADDRESS, NOW);
+  ledger.remember('1', '101');
+  await written();
   rmSync(file);
   expect(ledger.problem()).toBeUndefined();
   await remember(ledger, '2');
-  expect(logged(file)).toEqual(['1', '2']);
+  const next = openLedger(file);
+  expect(Object.fromEntries(next.logged)).toEqual({ 1: '101', 2: undefined });
+  expect(next.due('7', [old])).toEqual([]);
+  expect(next.isCreated({ id: 'x', address: ADDRESS, creationTime: old.creationTime })).toBe(true);
 });
 
 it.each([

@@ -33,7 +33,10 @@ const event = (name: string, connection?: string) =>
 async function expectToListen(host: string | undefined, name: string): Promise<void> {
   const { port, url, stop } = await start({ host });
   expect(url).toBe(`http://${name}:${port}`);
-  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const { status, headers } = await fetch(`${url}/healthz`);
+  expect(status).toBe(200);
+  // Longer than the 60 seconds of load balancers.
+  expect(headers.get('keep-alive')).toBe('timeout=65');
   await stop();
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 }

@@ -194,6 +194,13 @@ it.each(how)('a refused extension is named, and the rest subscribed, if some are
   expect((await platform.leaveVoicemail()).deliveries).toMatchObject([{ accepted: true }]);
 });
 
+it('a refused event filter of another kind is named, too, and the rest subscribed', async () => {
+  const { run } = await start();
+  const { granted, refused } = await run({ eventFilters: [FILTER, '/restapi/x'], need: 'some' });
+  expect(granted).toEqual([FILTER]);
+  expect(refused).toEqual([expect.stringMatching('nothing for /restapi/x: .*SUB-508 Event filter')]);
+});
+
 it('a refusal that names no extension fails it', async () => {
   const { platform, run } = await start();
   platform.fail('POST', SUBSCRIPTIONS, apiError(403, 'SUB-528', `App 9${COLLEAGUE} lacks a permission`));
@@ -280,8 +287,9 @@ it.each([
   const { platform, said, run, ids } = await start();
   const names = ['4f1c.ngrok-free.app', 'old.ngrok.io', 'x.ngrok-free.dev', 'a-b-c-d.trycloudflare.com'];
   const strays = names.slice(0, count).map((name) => earlier(`https://${name}/webhook`));
-  platform.subscriptions = [...strays, earlier(ELSEWHERE)];
-  await run();
+  const former = 'https://former.ngrok.app/webhook';
+  platform.subscriptions = [...strays, earlier(ELSEWHERE), earlier(former)];
+  await run({ isFormer: ({ address }) => address === former });
   expect(said).toEqual([expect.stringMatching(warning)]);
   expect(ids()).toHaveLength(count + 2);
 });

@@ -56,7 +56,7 @@ describe('finds the tunnel', () => {
   });
 
   it.each([80, 443])('to localhost at the port %i, which goes without saying', async (port) => {
-    const addr = port === 80 ? 'http://localhost' : 'https://localhost';
+    const addr = port === 80 ? 'http://127.0.0.1' : 'https://localhost';
     const { address } = await find([await ngrok(tunnel('https://b.example.com', addr))], [], { port });
     expect(address).toBe(found.address);
   });
@@ -111,7 +111,7 @@ describe('without a tunnel to the port', () => {
 
   it('says that what is set does not lead to ngrok, or to cloudflared', async () => {
     const stranger = await program({ '/api/tunnels': { tunnels: 'none' } });
-    const { message } = await failureOf(find([DEAD], [stranger]));
+    const { message } = await failureOf(find([stranger], [stranger]));
     expect(message).toBe(`${NONE}\nFound instead: no ngrok at NGROK_API_URL; no cloudflared at CLOUDFLARED_API_URL.`);
   });
 

@@ -59,6 +59,7 @@ it.each<[what: string, code: string, message: string, parameterName: string, adv
   ['a permission of the app', 'CMN-401', 'Needs [X]', '', /^Add .*\bapp.* "Webhook Subsc.*, "Read Mess.* "Read Acc/],
   ["another account's events", 'SUB-406', 'Not so', '', /^WEBHOOK_EVENT_FILTERS .* write ~ for your own\.$/],
   ['a wrong filter', 'CMN-101', 'Wrong', 'eventFilters', /^Correct WEBHOOK_EXTENSIONS or WEBHOOK_EVENT_FILTERS\.$/],
+  ['a wrong extension', 'CMN-101', 'Wrong', 'extensionId', /^There is no such extension, or only an administrator/],
   ['a wrong address', 'CMN-101', 'Wrong', 'deliveryMode.address', /^The address is wrong \(see WEBHOOK_ADDRESS\), or /],
 ])('says what to do about %s', async (_, code, message, parameterName, advice) => {
   const error = await refusedCreation(apiError(403, code, message, parameterName || undefined));

@@ -39,12 +39,14 @@ it('extensions by number are found, each as an event filter and a mailbox, in an
 });
 
 it.each([
-  ['103', /^There is no extension 103; the nearest: ext\. 102, Charles Babbage; ext\. 104, .*; ext\. 101, /],
+  ['103', /^There is no extension 103; the nearest: ext\. 102, Charles Babbage; ext\. 104, [^;]*; ext\. 101, [^;]*$/],
   ['10', /^There is no extension 10; the nearest: ext\. 101, .* Correct WEBHOOK_EXTENSIONS\.$/],
   ['0101', /^There is no extension 0101; the nearest: ext\. 101, /],
   ['300', /^ext\. 300, .* has no mailbox: leave 300 out of WEBHOOK_EXTENSIONS\.$/],
   ['104', /^ext\. 104, Luigi Menabrea is not enabled: leave 104 out of WEBHOOK_EXTENSIONS\.$/],
 ])('extensions by number that cannot be had are named, and the others are found: %s', async (number, said) => {
+  // One without a number.
+  platform.extensions.unshift({ id: 90, status: 'Enabled' });
   const { mailboxes, problems } = await find([number, '101']);
   expect(mailboxes).toMatchObject([{ id: ADA }]);
   expect(problems).toEqual([expect.stringMatching(said)]);
@@ -52,7 +54,9 @@ it.each([
 
 it('extensions by number that do not exist in an account without extensions are named all the same', async () => {
   platform.extensions = [];
-  expect((await find(['101'])).problems.join()).toMatch(/^There is no extension 101; the nearest: none\. Correct WEB/);
+  expect((await find(['101'])).problems.join()).toMatch(
+    /^There is no extension 101; the nearest: none\. Correct \w+\.$/,
+  );
 });
 
 it('has, of all, those that are enabled and can have a mailbox: also of a type that nobody knows', async () => {
