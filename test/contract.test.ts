@@ -8,10 +8,6 @@ it('recognises JSON, whatever its charset and case', () => {
   expect([...json, ...others, ...spaced].filter(isJson)).toEqual([...json, spaced[0]]);
 });
 
-it('names the voicemails of an extension as RingCentral does', () => {
-  expect(voicemailFilter('~')).toBe('/restapi/v1.0/account/~/extension/~/voicemail');
-});
-
 const SMS = '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS';
 const asked = {
   [voicemailFilter('~')]: '~',

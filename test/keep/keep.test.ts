@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { readFileSync, readdirSync } from 'node:fs';
-import { EXTENSION_ID } from '../../scripts/fake/platform.js';
+import { apiError, EXTENSION_ID } from '../../scripts/fake/platform.js';
 import { voicemailFilter } from '../../src/contract.js';
 import { problemLog } from '../../src/keep/problems.js';
 import { Said } from '../support/app.js';
@@ -122,6 +122,15 @@ describe('what fails is said once when it begins, and once when it ends', () => 
     expect(idsIn(stdout.lines)).toHaveLength(10);
     expect(asked(platform)).toEqual(['POST token']);
     expect(said.lines.filter((line) => line.includes('OAU-252'))).toHaveLength(1);
+  });
+
+  it('refused subscriptions, while the comparison goes on', async () => {
+    const world = await startWorld();
+    world.platform.fail('GET', SUBSCRIPTIONS, apiError(403, 'CMN-401', 'No [SubscriptionWebhook]'));
+    const { said, stdout } = await startKeep(world);
+    await said.match(/CMN-401/);
+    world.platform.store({ id: 7 });
+    await stdout.match(/"id":7/);
   });
 
   it('too many requests: lists wait as long as RingCentral asks, notifications do not', async () => {

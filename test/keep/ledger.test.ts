@@ -139,7 +139,8 @@ it('a file that is deleted is made anew, whole', async () => {
   await remember(ledger, '2');
   const next = openLedger(file);
   expect(Object.fromEntries(next.logged)).toEqual({ 1: '101', 2: undefined });
-  expect(next.due('7', [old])).toEqual([]);
+  const added = { ...old, id: 'added later' };
+  expect(next.due('7', [old, added])).toEqual([added]);
   expect(next.isCreated({ id: 'x', address: ADDRESS, creationTime: old.creationTime })).toBe(true);
 });
 

@@ -82,15 +82,17 @@ it('a transcript is still awaited after a restart, unless it came', async () => 
   expect(asked()).toBe(1);
 });
 
-it.each<[string, object, string | undefined]>([
-  ['there will be none', { vmTranscriptionStatus: 'NotAvailable' }, undefined],
-  ['nothing is said of one', { vmTranscriptionStatus: undefined }, undefined],
-  ['its text came with the notification, whole', { vmTranscriptionStatus: 'Completed' }, 'Call me back.'],
-])('a transcript is not asked for if %s', async (_, overrides, text) => {
+it.each<[number, string, string | undefined, string | undefined]>([
+  [0, 'there will be none', 'NotAvailable', undefined],
+  [0, 'nothing is said of one', undefined, undefined],
+  [0, 'its text came with the notification, whole', 'Completed', 'Call me back.'],
+  [1, 'its text came with the notification, in part', 'CompletedPartially', 'Call me'],
+  [1, 'it is there, and did not come with the notification', 'Completed', undefined],
+])('a transcript is asked for %i times if %s', async (times, _, vmTranscriptionStatus, text) => {
   const { left, check, asked } = await start();
-  left(7, overrides, text);
+  left(7, { vmTranscriptionStatus }, text);
   await check();
-  expect(asked()).toBe(0);
+  expect(asked()).toBe(times);
 });
 
 it.each<[string, (platform: Platform) => unknown]>([

@@ -32,10 +32,10 @@ it('a summary is one line', () => {
 
 it('a summary has the text of the voicemail below it, in lines that fit', () => {
   const words = Array.from({ length: 30 }, () => 'word').join(' ');
-  const long = 'x'.repeat(100);
+  const long = '𝒳'.repeat(100);
   const [, ...lines] = shown(VOICEMAIL, 'summary', `  ${words}\n\u001b[31m ${long}  `).split('\n');
-  expect(lines.every((line) => /^ {4}\S/.test(line) && line.length <= 80 + '\\u001b'.length)).toBe(true);
-  expect(lines.map((line) => line.trim()).join(' ')).toBe(`${words} \\u001b[31m ${'x'.repeat(76)} ${'x'.repeat(24)}`);
+  expect(lines.every((line) => /^ {4}\S/.test(line) && [...line].length <= 80 + '\\u001b'.length)).toBe(true);
+  expect(lines.map((line) => line.trim()).join(' ')).toBe(`${words} \\u001b[31m ${'𝒳'.repeat(76)} ${'𝒳'.repeat(24)}`);
 });
 
 it('pretty shows the payload, laid out with two spaces a level, and then the summary and the text of the voicemail', () => {
