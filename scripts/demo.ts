@@ -35,7 +35,6 @@ void runProgram({ command: 'npm run demo', help, options: {}, kind: 'script' }, 
     process.prependListener('exit', () => child.kill());
     return child;
   };
-
   say('\nThe receiver, with the client secret of a fake RingCentral:\n$ npm start');
   const receiver = start('src/server', [], 'pretty');
   await until('the receiver answers', () => fetch(`http://127.0.0.1:${port}/healthz`).then(Boolean, () => false));
@@ -46,7 +45,6 @@ void runProgram({ command: 'npm run demo', help, options: {}, kind: 'script' }, 
   if (!delivery?.accepted) throw new Failure('The demo failed: the receiver did not take the notification.');
   receiver.kill();
   await once(receiver, 'close');
-
   say('\nBoth in one program, which misses nothing, and shows transcripts:\n$ npm run keep -- --every 1s');
   const before = platform.subscriptions[0]?.id;
   const keep = start('scripts/keep', ['--every', '1s'], 'summary');

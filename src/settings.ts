@@ -37,10 +37,7 @@ export function logFormat(env: Environment): LogFormat {
   throw wrong('LOG_FORMAT', value, 'pretty, summary or json');
 }
 
-/**
- * What RingCentral sends with every notification, the only proof of origin (API reference, "WebhookDeliveryModeRequest"):
- * WEBHOOK_VERIFICATION_TOKEN, or else derived from the client secret; undefined if neither is set. Throws a Failure.
- */
+/** The proof of origin: WEBHOOK_VERIFICATION_TOKEN, or else derived from the client secret, if set. Throws a Failure. */
 export function verificationToken(env: Environment): string | undefined {
   const token = env['WEBHOOK_VERIFICATION_TOKEN'] ?? '';
   if (!/^[\x21-\x7e]{0,255}$/.test(token))

@@ -31,9 +31,8 @@ export interface Parts {
 }
 
 /**
- * Logs what RingCentral's message store has of these mailboxes and the log has not, oldest first, and remembers when each was
- * compared, by RingCentral's clock. A mailbox that is refused, or not answered, costs only itself.
- * Resolves to how many voicemails came without a notification, and why the rest could not be compared.
+ * Logs what the message store has of these mailboxes and the log has not, oldest first, and remembers when each was compared.
+ * Resolves to how many voicemails came without a notification, and why a mailbox, which costs only itself, was not compared.
  */
 export async function compare(mailboxes: Mailbox[], parts: Parts) {
   const { session, ledger, log, has, recordings, problems, everyMs, say, signal } = parts;

@@ -27,10 +27,10 @@ export function openLedger(path: string) {
 
   const take = (line: unknown) => {
     // Earlier versions wrote `transcribed`, and times as ISO 8601.
-    const { transcribed, logged: id = transcribed, awaited, ...fields } = fieldsOf(line);
-    const { mailbox, met, compared, before, subscribing, at, subscribed } = fields;
+    const { transcribed, logged: id = transcribed, awaited } = fieldsOf(line);
     if (typeof id === 'string') logged.set(id, textOf(awaited));
     if (logged.size > REMEMBERED) logged.delete(oldest.next().value ?? '');
+    const { mailbox, met, compared, before, subscribing, at, subscribed } = fieldsOf(line);
     if (typeof subscribing === 'string') addresses.set(subscribing, timeOf(at) ?? Infinity);
     if (Array.isArray(subscribed)) {
       created = subscribed.map(String);

@@ -78,9 +78,8 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
     },
 
     /**
-     * Registers if no live subscription of the address brings what the last registration got; at the start, because nobody can
-     * read back the verification token of a subscription; and once a day if RingCentral refused events. Resolves to a message
-     * for each event filter that it will send nothing for. Throws a Failure.
+     * Registers at the start, as nobody can read back a verification token; if what the last registration got is not live; and
+     * once a day if RingCentral refused event filters. Resolves to a message for each of these. Throws a Failure.
      */
     async checkSubscription(address: string, watched: Watched): Promise<string[]> {
       const isSame = last?.address === address && last.asked === watched.eventFilters.join();

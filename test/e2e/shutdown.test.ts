@@ -74,10 +74,10 @@ itIfScript('a hang-up stops it in order if it is on a terminal, and it says so',
   const { child, screen } = runOnTerminal('src/server', { PORT: '0', TERM: 'dumb' });
   const pid = Number((await screen.match(/pid (\d+)/))[1]);
   await screen.match(/Next:/);
-  const exit = once(child, 'exit');
+  const closed = once(child, 'close');
   process.kill(pid, 'SIGHUP');
   process.kill(pid, 'SIGHUP');
-  const [status] = await exit;
+  const [status] = await closed;
   expect(status).toBe(0);
   expect(screen.text).toMatch(/\d\d:\d\d:\d\d {2}Stopping on SIGHUP: the terminal was closed\r\n$/);
 });
