@@ -63,7 +63,7 @@ async function subscribe(env: Environment, settings: RingCentralSettings, { writ
     if (ended.length > 0) say(`${missed}: ${catchUpCommand(ended, session.now())}`, 'warning');
     const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';
     const request = { address, eventFilters, verificationToken: settings.verificationToken, need } as const;
-    const registered = await register(session, request, say).catch((error: unknown) => {
+    const registered = await register(session, request, subscriptions, say).catch((error: unknown) => {
       throw new Failure(withLabels(messageOf(error), mailboxes));
     });
     const { subscription, granted, refused, replaced, left } = registered;

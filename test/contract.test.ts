@@ -8,12 +8,11 @@ it('recognises JSON, whatever its charset and case', () => {
   expect([...json, ...others, ...spaced].filter(isJson)).toEqual([...json, spaced[0]]);
 });
 
-const SMS = '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS';
 const asked = {
   [voicemailFilter('~')]: '~',
   [voicemailFilter('11')]: '11',
   '/restapi/v1.0/account/809646016/extension/22/voicemail': '22',
-  [SMS]: undefined,
+  '/restapi/v1.0/account/~/extension/~/message-store/instant?type=SMS': undefined,
   '/restapi/v1.0/account/~/presence': undefined,
   [`${voicemailFilter('~')}/x`]: undefined,
 };

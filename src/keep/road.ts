@@ -34,8 +34,7 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
   };
 
   /** Keeps the newest live subscription of the address, of whatever run, and deletes earlier ones. False if none will do. */
-  const keepNewest = async (address: string, granted: string[]): Promise<boolean> => {
-    const { subscriptions } = await listSubscriptions(session);
+  const keepNewest = async (address: string, subscriptions: Subscription[], granted: string[]): Promise<boolean> => {
     const now = session.now();
     const isWhole = (each: Subscription) => refusedFilters(each, granted, session.ownerId).size === 0;
     const isHere = (each: Subscription) => isSameAddress(each.address, address);
@@ -49,12 +48,12 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
     return true;
   };
 
-  const registerAnew = async (address: string, { eventFilters, mailboxes }: Watched): Promise<void> => {
+  const registerAnew = async (address: string, before: Subscription[], { eventFilters, mailboxes }: Watched) => {
     const isFirst = last === undefined;
     ledger.subscribing(address, session.now());
     const wanted = { address, eventFilters, verificationToken, need: 'some', isFormer: ledger.isCreated } as const;
     // Warnings are for a person at the start.
-    const registered = await register(session, wanted, isFirst ? say : () => {});
+    const registered = await register(session, wanted, before, isFirst ? say : () => {});
     const { subscription, granted, left } = registered;
     const refused = registered.refused.map((each) => withLabels(each, mailboxes));
     last = { address, asked: eventFilters.join(), granted, refused, at: performance.now() };
@@ -84,8 +83,9 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
     async checkSubscription(address: string, watched: Watched): Promise<string[]> {
       const isSame = last?.address === address && last.asked === watched.eventFilters.join();
       const isRetryDue = last && last.refused.length > 0 && performance.now() - last.at > DAY_MS;
-      if (!last || !isSame || isRetryDue || !(await keepNewest(address, last.granted)))
-        await registerAnew(address, watched);
+      const { subscriptions } = await listSubscriptions(session);
+      if (!last || !isSame || isRetryDue || !(await keepNewest(address, subscriptions, last.granted)))
+        await registerAnew(address, subscriptions, watched);
       return last?.refused ?? [];
     },
 

@@ -17,11 +17,11 @@ export interface Wanted extends Target {
 
 /**
  * Subscribes a checked address, and once that is live, deletes its earlier subscriptions: `replaced` is how many, `refused`
- * and `left` are messages. Throws a Failure only if nothing was changed, or if the new one is refused after one made room.
+ * and `left` are messages. `before` are all subscriptions that there are. Throws a Failure only if nothing was changed, or if
+ * the new one is refused after one made room.
  */
-export async function register(session: Session, wanted: Wanted, say: Say) {
+export async function register(session: Session, wanted: Wanted, before: Subscription[], say: Say) {
   const isOurs = (each: Subscription) => isSameAddress(each.address, wanted.address) || wanted.isFormer?.(each);
-  const { subscriptions: before } = await listSubscriptions(session);
   const earlier = before.filter(isOurs);
   const created = await createLive(session, wanted).catch(async (error: unknown) => {
     const leaving = earlier.find((each) => !isLive(each, session.now())) ?? earlier[0];

@@ -20,7 +20,9 @@ async function start(...own: object[]) {
   platform.subscriptions = own.map((overrides, i) => earlier(address, { id: 'abcdef'[i], ...overrides }));
   const said: string[] = [];
   const usual: Wanted = { address, eventFilters: [FILTER], verificationToken: TOKEN, need: 'all' };
-  const run = (wanted: Partial<Wanted> = {}) => register(session, { ...usual, ...wanted }, (line) => said.push(line));
+  const list = async () => (await listSubscriptions(session)).subscriptions;
+  const run = async (wanted: Partial<Wanted> = {}) =>
+    register(session, { ...usual, ...wanted }, await list(), (line) => said.push(line));
   const ids = () => platform.subscriptions.map(({ id }) => id);
   return { platform, session, address, events, said, run, ids };
 }
