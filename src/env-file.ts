@@ -17,9 +17,9 @@ export function readEnvironment(): Environment {
   return env;
 }
 
-/** Which of the settings for the login the environment sets to another value than `.env`. Throws a Failure. */
-export function overriddenSettings(): string[] {
-  const [file, env] = [readFile(), readEnvironment()];
+/** Which of the settings for the login have another value in `env` than in `.env`. Throws a Failure. */
+export function overriddenSettings(env: Environment): string[] {
+  const file = readFile();
   return Object.keys(file).filter((name) => name.startsWith('RINGCENTRAL_') && file[name] && file[name] !== env[name]);
 }
 

@@ -75,7 +75,7 @@ export function ringCentralSettings(env: Environment) {
     server: server(env),
     verificationToken: verificationToken(env) ?? '',
     hasOwnToken: Boolean(env['WEBHOOK_VERIFICATION_TOKEN']),
-    overridden: overriddenSettings(),
+    overridden: overriddenSettings(env),
   };
 }
 
