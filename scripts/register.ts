@@ -2,7 +2,7 @@ import { runProgram, UsageError, type Terminal } from '../src/program.js';
 import { Failure, messageOf } from '../src/errors.js';
 import { checkAddress } from '../src/registration/handshake-check.js';
 import { register } from '../src/registration/register.js';
-import { findAddress, isSameAddress, isTunnelName } from '../src/registration/tunnels.js';
+import { findAddress, isSameAddress, isTunnelName, mayBeEarlier } from '../src/registration/tunnels.js';
 import { findWatched, listExtensions, withLabels } from '../src/ringcentral/extensions.js';
 import { createSession, withSession, type Session } from '../src/ringcentral/session.js';
 import { deleteSubscription, isLive, listSubscriptions } from '../src/ringcentral/subscriptions.js';
@@ -57,8 +57,7 @@ async function subscribe(env: Environment, settings: RingCentralSettings, { writ
     const { eventFilters, mailboxes, problems } = await findWatched(session, wanted);
     if (problems.length > 0) throw new Failure(problems.join('\n'));
     const { subscriptions } = await listSubscriptions(session);
-    const isOurs = (at: string) => isSameAddress(at, address) || isTunnelName(at);
-    const ended = subscriptions.filter((each) => isOurs(each.address) && !isLive(each, session.now()));
+    const ended = subscriptions.filter((each) => mayBeEarlier(each.address, address) && !isLive(each, session.now()));
     const missed = 'RingCentral had ended an earlier subscription. To see what you missed';
     if (ended.length > 0) say(`${missed}: ${catchUpCommand(ended, session.now())}`, 'warning');
     const need = 'extensions' in wanted && wanted.extensions === 'all' ? 'some' : 'all';

@@ -83,8 +83,9 @@ export function openLedger(path: string) {
       const { met, compared, before } = mailboxes.get(mailbox) ?? {};
       if (met !== undefined && compared === undefined && !before)
         add({ mailbox, before: messages.filter((each) => !(messageTime(each) >= met)).map(itemKey) });
+      const from = since(mailbox);
       const old = mailboxes.get(mailbox)?.before;
-      return messages.filter((each) => !(messageTime(each) < since(mailbox)) && !old?.has(itemKey(each)));
+      return messages.filter((each) => !(messageTime(each) < from) && !old?.has(itemKey(each)));
     },
     /** Remembers that an address is being subscribed: the answer may be lost. */
     subscribing(address: string, now: number): void {

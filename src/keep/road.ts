@@ -3,7 +3,7 @@ import { Failure } from '../errors.js';
 import { DAY_MS, HOUR_MS } from '../pace.js';
 import { shakeHands } from '../registration/handshake-check.js';
 import { register, removeEarlier } from '../registration/register.js';
-import { findAddress, isSameAddress, isTunnelName } from '../registration/tunnels.js';
+import { findAddress, isSameAddress, mayBeEarlier } from '../registration/tunnels.js';
 import { mailboxesOf, withLabels, type Mailbox, type Watched } from '../ringcentral/extensions.js';
 import type { Subscription } from '../ringcentral/subscriptions.js';
 import { isLive, listSubscriptions, missedSince, refusedFilters, shownExpiry } from '../ringcentral/subscriptions.js';
@@ -95,13 +95,12 @@ export function openRoad({ session, addressSettings, verificationToken, ledger, 
       if (fresh.length === 0) return;
       const { subscriptions } = await listSubscriptions(session);
       const now = session.now();
-      const { address } = addressSettings;
-      const isOurs = (at: string) => isTunnelName(at) || (address !== undefined && isSameAddress(at, address));
+      const own = addressSettings.address;
       // Not those that keep created: the ledger already knows their mailboxes.
-      const ours = subscriptions.filter((each) => isOurs(each.address) && !ledger.isCreated(each));
+      const earlier = subscriptions.filter((each) => mayBeEarlier(each.address, own) && !ledger.isCreated(each));
       const said = new Set<string>();
       for (const { id } of fresh) {
-        const covering = ours.filter((each) => mailboxesOf(each.eventFilters, session).some((own) => own.id === id));
+        const covering = earlier.filter((each) => mailboxesOf(each.eventFilters, session).some((one) => one.id === id));
         if (covering.length === 0) continue;
         const ended = covering.filter((each) => !isLive(each, now));
         const since = Math.min(missedSince(ended, now), ended.length < covering.length ? now - DAY_MS : now);

@@ -93,6 +93,10 @@ function portOf(to: string): number {
 export const isTunnelName = (address: string) =>
   URL.canParse(address) && /\.(ngrok(-free)?\.(app|dev|io)|trycloudflare\.com)$/.test(new URL(address).hostname);
 
+/** Whether a subscription's address may be an earlier one of a receiver: it is the `own` one, or a tunnel's. */
+export const mayBeEarlier = (address: string, own: string | undefined) =>
+  isTunnelName(address) || (own !== undefined && isSameAddress(address, own));
+
 /** Whether two addresses lead to the same receiver, which ignores a slash at the end, and gets no fragment (#…). */
 export function isSameAddress(one: string, other: string): boolean {
   const bare = (address: string) => (URL.canParse(address) ? new URL(address).href : address).replace(/\/?(#.*)?$/, '');
